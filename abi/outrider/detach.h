@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Detach ABI: guest kernel <-> hypervisor (abi.md, section "Detach").
+ *
+ * Hypercalls follow SMCCC 1.2 (Arm DEN0028), HVC #0 from EL1, function number in w0, arguments in x1..x5;
+ * x0 returns an ord_status, x1..x3 return values. x4..x17 and everything else are preserved. A call from
+ * EL0 is not possible: HVC is undefined there (ARM ARM DDI0487, C6.2 HVC).
+ */
+#ifndef OUTRIDER_DETACH_H
+#define OUTRIDER_DETACH_H
+
+#include "types.h"
+
+/* SMCCC "Call UID" of the vendor hypervisor service range; returns the four words below in w0..w3. */
+#define ORD_HC_CALL_UID 0x8600ff01u
+#define ORD_HC_REVISION 0x8600ff03u
+#define ORD_UID_0       0x6f757472u /* "outr" */
+#define ORD_UID_1       0x69646572u /* "ider" */
+#define ORD_UID_2       0x2d646574u
+#define ORD_UID_3       0x61636831u
+
+#define ORD_HC_BASE 0xc6000000u /* fast call, 64-bit, vendor specific hypervisor service */
+#define ORD_HC(n)   (ORD_HC_BASE + (n))
+
+/* info(version) -> x1 ABI version, x2 feature bits, x3 context_max. BAD_VERSION if the major differs. */
+#define ORD_HC_INFO ORD_HC(0x01)
+/* core_info(core) -> x1 flags ORD_CORE_*, x2 context bound to it + 1 (0 = none), x3 MPIDR affinity. */
+#define ORD_HC_CORE_INFO ORD_HC(0x02)
+/* pool_info(pool ORD_POOL_*) -> x1 in use, x2 capacity. */
+#define ORD_HC_POOL_INFO ORD_HC(0x03)
+/* setup(ipa of the event page or ORD_SETUP_NONE). Page-aligned guest RAM. BUSY while contexts exist. */
+#define ORD_HC_SETUP ORD_HC(0x04)
+/* create(frame ipa, core or ORD_CORE_ANY, priority, flags = 0) -> x1 context id. */
+#define ORD_HC_CREATE ORD_HC(0x05)
+/* run(context): the hypervisor owns the frame until it writes an event other than RUNNING. */
+#define ORD_HC_RUN ORD_HC(0x06)
+/* recall(context): asks for an event; OK also if one is already there. Wait for the frame's event word. */
+#define ORD_HC_RECALL ORD_HC(0x07)
+/* destroy(context): BUSY while it runs (recall first). */
+#define ORD_HC_DESTROY ORD_HC(0x08)
+/* set(context, core or ORD_CORE_ANY to keep, priority): only while it does not run. */
+#define ORD_HC_SET ORD_HC(0x09)
+/* flush(asid, address or ORD_FLUSH_ALL, page count): invalidates stage-1 translations on all host cores. */
+#define ORD_HC_FLUSH ORD_HC(0x0a)
+/* barrier(): every host core that runs a thread of this VM executes a full barrier before this returns. */
+#define ORD_HC_BARRIER ORD_HC(0x0b)
+/* core_stats(core) -> x1 entries to the hypervisor, x2 interrupts, x3 guest/detached runs, since boot. */
+#define ORD_HC_CORE_STATS ORD_HC(0x0c)
+
+#define ORD_SETUP_NONE (~0ull)
+#define ORD_FLUSH_ALL  (~0ull)
+#define ORD_CORE_ANY   0xffffffffu
+
+/* Feature bits of info(). */
+#define ORD_FEATURE_HW_TLB (1ull << 0) /* Linux's broadcast TLB invalidation reaches host cores */
+
+/* Flags of core_info(). */
+#define ORD_CORE_GUEST   (1u << 0) /* runs vCPUs of this VM */
+#define ORD_CORE_HOST    (1u << 1) /* detached threads of this VM may run on it */
+#define ORD_CORE_RUNNING (1u << 2) /* a detached thread executes on it now */
+
+/* Pools of pool_info(). */
+enum ord_pool {
+    ORD_POOL_PAGE = 0,     /* 4 KiB pages (tables, state pages) */
+    ORD_POOL_TASK = 1,     /* tasks, also VMs */
+    ORD_POOL_THREAD = 2,   /* threads of all three kinds */
+    ORD_POOL_NOTIFY = 3,   /* notifications */
+    ORD_POOL_IRQ = 4,      /* bound interrupts */
+    ORD_POOL_MEMORY = 5,   /* memory objects */
+    ORD_POOL_CONTEXT = 6,  /* detached contexts of this VM */
+    ORD_POOL_COUNT = 7,
+};
+
+#define ORD_PRIO_MIN 1
+#define ORD_PRIO_MAX 255
+#define ORD_PRIO_DEFAULT 100
+
+/* Contexts per VM; also the number of bits in the event page's bitmap. */
+#define ORD_CONTEXT_MAX 128
+
+/*
+ * Event page of a VM. The hypervisor sets a context's bit, then injects the virtual exception; any CPU
+ * clears bits (atomic exchange) and looks at the frames. A context has one event at most, so no bit is lost.
+ */
+struct ord_event_page {
+    uint64_t pending[ORD_CONTEXT_MAX / 64];
+    uint64_t reserved[510];
+};
+ORD_ASSERT(sizeof(struct ord_event_page) == ORD_PAGE_SIZE);
+
+#define ORD_FRAME_MAGIC 0x3166726fu /* "orf1" */
+
+/* Values of ord_frame.event. Everything but RUNNING means: the frame is the guest's. */
+enum ord_event {
+    ORD_EVENT_NONE = 0,      /* created, never run */
+    ORD_EVENT_RUNNING = 1,   /* the hypervisor owns the frame */
+    ORD_EVENT_SYSCALL = 2,   /* SVC: pc is behind the instruction, number in x8 */
+    ORD_EVENT_FAULT = 3,     /* stage-1 data or instruction abort: esr, far */
+    ORD_EVENT_EXCEPTION = 4, /* any other synchronous exception or SError: esr, far */
+    ORD_EVENT_STAGE2 = 5,    /* address not backed by the VM's memory: esr, far, ipa */
+    ORD_EVENT_RECALLED = 6,  /* answer to recall() */
+    ORD_EVENT_REJECTED = 7,  /* run() found the frame invalid; reason in esr (an ord_status) */
+};
+
+/* User PSTATE bits that run() accepts and events return (ARM ARM C5.2.18, SPSR_EL1): NZCV, DIT, SSBS, BTYPE, TCO. */
+#define ORD_PSTATE_MASK 0xf3001c00ull
+
+/* Counters: written by the hypervisor, monotonic over the life of the context. */
+struct ord_stats {
+    uint64_t runs;       /* times the thread was entered through run() */
+    uint64_t syscalls;   /* ORD_EVENT_SYSCALL */
+    uint64_t faults;     /* ORD_EVENT_FAULT and _STAGE2 */
+    uint64_t exceptions; /* ORD_EVENT_EXCEPTION */
+    uint64_t recalls;    /* ORD_EVENT_RECALLED */
+    uint64_t irqs;       /* interrupts taken by the core while the thread ran, recalls included */
+    uint64_t hostcalls;  /* served by the hypervisor, without leaving */
+    uint64_t exits;      /* all entries to the hypervisor while the thread ran */
+};
+ORD_ASSERT(sizeof(struct ord_stats) == 64);
+
+/*
+ * Frame: one page of guest RAM per context, normal memory, mapped cacheable by both sides. The hypervisor
+ * copies and checks it at run(); nothing in it lets the thread reach beyond its own VM.
+ *
+ *   0    header, event       64   wait word
+ *   128  general registers   400  context of the thread
+ *   608  FP/SIMD             1248 statistics
+ */
+struct ord_frame {
+    /* header: set by the guest before create() */
+    uint32_t magic;   /* ORD_FRAME_MAGIC */
+    uint32_t version; /* ORD_ABI_VERSION */
+    uint32_t context; /* set by create() */
+    uint32_t core;    /* core that it last ran on */
+    /* event: written by the hypervisor, the word last (store-release) */
+    uint32_t event; /* enum ord_event */
+    uint32_t event_reserved;
+    uint64_t esr; /* ESR_EL1 (ESR_EL2 for STAGE2) */
+    uint64_t far; /* FAR_EL1 */
+    uint64_t ipa; /* STAGE2: faulting intermediate physical address */
+    uint64_t header_reserved[2];
+    /*
+     * wait word: written by the guest. Not 0: whoever waits sleeps and wants the virtual exception on
+     * the vCPU `wait_cpu` (index into the VM's vCPUs). Guest: set it, full barrier, look at event, sleep.
+     * Hypervisor: write event, full barrier, look at it.
+     */
+    uint32_t wait;
+    uint32_t wait_cpu;
+    uint64_t wait_reserved[7];
+    /* general registers, both ways */
+    uint64_t x[31];
+    uint64_t sp;
+    uint64_t pc;
+    uint64_t pstate; /* & ORD_PSTATE_MASK */
+    /* context of the thread, guest to hypervisor; tpidr_el0 both ways */
+    uint64_t tpidr_el0;
+    uint64_t tpidrro_el0;
+    uint64_t ttbr0_el1;  /* table base (and CnP = 0); its ASID field must be 0 */
+    uint64_t asid;       /* user ASID: bits 15:0; goes to TTBR1_EL1 or TTBR0_EL1 as TCR_EL1.A1 says */
+    uint64_t tcr_el1;    /* Linux's value; the hypervisor replaces the TTBR1 half */
+    uint64_t mair_el1;   /* Linux's value */
+    uint64_t sctlr_el1;  /* the value in effect at EL0 */
+    uint64_t cntkctl_el1;
+    uint64_t cpacr_el1;
+    uint64_t pauth[10]; /* APIA, APIB, APDA, APDB, APGA: low then high half each; 0 without FEAT_PAuth */
+    uint64_t context_reserved[7];
+    /* FP/SIMD, both ways */
+    uint32_t fpsr;
+    uint32_t fpcr;
+    uint64_t fp_reserved;
+    uint64_t v[64]; /* V0 low, V0 high, V1 low, … */
+    uint64_t fp_reserved2[14];
+    /* statistics, hypervisor to guest */
+    struct ord_stats stats;
+    uint8_t reserved[ORD_PAGE_SIZE - 1312];
+};
+ORD_ASSERT(offsetof(struct ord_frame, wait) == 64);
+ORD_ASSERT(offsetof(struct ord_frame, x) == 128);
+ORD_ASSERT(offsetof(struct ord_frame, tpidr_el0) == 400);
+ORD_ASSERT(offsetof(struct ord_frame, fpsr) == 608);
+ORD_ASSERT(offsetof(struct ord_frame, v) == 624);
+ORD_ASSERT(offsetof(struct ord_frame, stats) == 1248);
+ORD_ASSERT(sizeof(struct ord_frame) == ORD_PAGE_SIZE);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Host calls: what a detached thread asks the hypervisor for by a system call whose number Linux does not
+ * know (x8 on arm64; clear of x86's bit 30). Attached, Linux answers -ENOSYS; detached, the hypervisor
+ * answers every number of the range itself: unknown ones with -ENOSYS too.
+ */
+#ifndef OUTRIDER_HOSTCALL_H
+#define OUTRIDER_HOSTCALL_H
+
+#include "types.h"
+
+#define ORD_HOSTCALL_BASE  0x0f520000u
+#define ORD_HOSTCALL_COUNT 0x100u
+
+/* thread_info() -> x0 ORD_ABI_VERSION, x1 core, x2 context id, x3 priority. */
+#define ORD_HOSTCALL_INFO (ORD_HOSTCALL_BASE + 0)
+
+#define ORD_HOSTCALL_ENOSYS 38 /* returned negated: Linux's ENOSYS on arm64 and x86 */
+
+#endif

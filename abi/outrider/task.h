@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Host task ABI: native user-mode programs (the VMM) <-> hypervisor (abi.md, section "Host tasks").
+ *
+ * arm64: SVC #0 at EL0, call number in x8, arguments in x0..x5; x0 returns an ord_status, x1 a value.
+ * All other registers are preserved. A host task runs without a stage 1: its addresses are its own.
+ *
+ * Capabilities are indices into the task's table, chosen by the caller where a call creates one ("dst").
+ */
+#ifndef OUTRIDER_TASK_H
+#define OUTRIDER_TASK_H
+
+#include "types.h"
+
+/* ---- Calls ------------------------------------------------------------------------------------------- */
+
+enum ord_call {
+    /* console_write(console cap, address, length <= ORD_CONSOLE_MAX) */
+    ORD_CALL_CONSOLE_WRITE = 0,
+    /* mem_map(task or vm cap, mem cap, offset, address, size, rights ORD_MEM_*): offset, address and size
+     * in multiples of the page. BAD_ADDRESS outside the object, BUSY over a range that the hypervisor
+     * keeps, EXISTS over an existing mapping. Blocks are as large as alignment allows. */
+    ORD_CALL_MEM_MAP = 1,
+    /* mem_unmap(task or vm cap, address, size) */
+    ORD_CALL_MEM_UNMAP = 2,
+    /* vm_create(dst, vPPI INTID of the virtual exception 16..31) */
+    ORD_CALL_VM_CREATE = 3,
+    /* vm_add_core(vm cap, core index, prio limit): gives the core to the VM as a host core. */
+    ORD_CALL_VM_ADD_CORE = 4,
+    /* thread_create(dst, entry, stack pointer, argument in x0, core index, priority): ready at once. */
+    ORD_CALL_THREAD_CREATE = 5,
+    /* vcpu_create(dst, vm cap, thread cap, MPIDR affinity, state page address): makes that thread of the
+     * caller's task the one that runs the vCPU; the hypervisor maps the state page (struct
+     * ord_vcpu_state) into the caller's task at the address. A core runs one vCPU of a VM. */
+    ORD_CALL_VCPU_CREATE = 6,
+    /* vcpu_reset(vcpu cap): all EL1 registers to their reset values, pending interrupts dropped. x, pc,
+     * pstate are then taken from the state page. Only by the vCPU's thread. */
+    ORD_CALL_VCPU_RESET = 7,
+    /* vcpu_run(vcpu cap): enters the guest; returns OK with the reason in the state page. Only by the
+     * vCPU's thread (NO_RIGHT). */
+    ORD_CALL_VCPU_RUN = 8,
+    /* vcpu_kick(vcpu cap): its vcpu_run returns with ORD_EXIT_KICK, now or when next called. */
+    ORD_CALL_VCPU_KICK = 9,
+    /* vcpu_inject(vcpu cap, INTID 0..1019, priority): makes a virtual interrupt pending (edge). 0..31 also obey
+     * private_enabled and use private_priority. */
+    ORD_CALL_VCPU_INJECT = 10,
+    /* notify_create(dst) */
+    ORD_CALL_NOTIFY_CREATE = 11,
+    /* notify_wait(cap) -> x1 the bits signalled since the last wait (never 0) */
+    ORD_CALL_NOTIFY_WAIT = 12,
+    /* notify_signal(cap, bits) */
+    ORD_CALL_NOTIFY_SIGNAL = 13,
+    /* irq_create(dst, irq-control cap, INTID 32..1019): BUSY if taken or kept by the hypervisor. */
+    ORD_CALL_IRQ_CREATE = 14,
+    /* irq_bind(irq cap, vcpu cap, virtual INTID, priority): delivered to that vCPU from now on; the
+     * physical interrupt is routed to its core and deactivated by the guest's own EOI. May be repeated
+     * to move it or change the priority. */
+    ORD_CALL_IRQ_BIND = 15,
+    /* irq_control(irq cap, op ORD_IRQ_*) -> x1 for ORD_IRQ_GET: bits ORD_IRQ_STATE_* */
+    ORD_CALL_IRQ_CONTROL = 16,
+    /* cap_delete(cap): drops it; the object goes with its last capability. */
+    ORD_CALL_CAP_DELETE = 17,
+    /* power(power cap, op ORD_POWER_*): does not return if it succeeds. */
+    ORD_CALL_POWER = 18,
+    /* vm_stop(vm cap): ends the detached threads of the VM; they report no more events. */
+    ORD_CALL_VM_STOP = 19,
+    /* thread_exit(): ends the calling thread. Its faults end it too, with a reason on the console. */
+    ORD_CALL_THREAD_EXIT = 20,
+    /* mem_sync(address, size): the task's memory range becomes visible to instruction fetch and to
+     * agents with caches off (clean to the point of coherency, invalidate instruction caches). */
+    ORD_CALL_MEM_SYNC = 21,
+    ORD_CALL_COUNT = 22,
+};
+
+#define ORD_CONSOLE_MAX 256
+
+#define ORD_MEM_READ   (1u << 0)
+#define ORD_MEM_WRITE  (1u << 1)
+#define ORD_MEM_EXEC   (1u << 2)
+#define ORD_MEM_DEVICE (1u << 3) /* Device-nGnRE instead of Normal write-back; implied for device objects */
+
+enum ord_irq_op {
+    ORD_IRQ_ENABLE = 0,
+    ORD_IRQ_DISABLE = 1,
+    ORD_IRQ_SET_PENDING = 2,
+    ORD_IRQ_CLEAR_PENDING = 3,
+    ORD_IRQ_SET_ACTIVE = 4,
+    ORD_IRQ_CLEAR_ACTIVE = 5,
+    ORD_IRQ_EDGE = 6,
+    ORD_IRQ_LEVEL = 7,
+    ORD_IRQ_GET = 8,
+};
+#define ORD_IRQ_STATE_ENABLED (1u << 0)
+#define ORD_IRQ_STATE_PENDING (1u << 1) /* here or in the vCPU's list registers */
+#define ORD_IRQ_STATE_ACTIVE  (1u << 2)
+#define ORD_IRQ_STATE_EDGE    (1u << 3)
+
+enum ord_power_op { ORD_POWER_OFF = 0, ORD_POWER_RESET = 1 };
+
+/* ---- Boot information: x0 of a task's first thread points to it -------------------------------------- */
+
+#define ORD_BOOTINFO_MAGIC 0x3162726fu /* "orb1" */
+#define ORD_CORES_MAX      32
+#define ORD_RESOURCES_MAX  32
+#define ORD_MODULES_MAX    8
+
+/* Capabilities that the first task starts with. */
+enum ord_cap {
+    ORD_CAP_NULL = 0,
+    ORD_CAP_TASK = 1,    /* itself */
+    ORD_CAP_CONSOLE = 2, /* the debug console */
+    ORD_CAP_POWER = 3,
+    ORD_CAP_IRQ_CONTROL = 4,
+    ORD_CAP_DEVICES = 5, /* memory object: all physical addresses that are not RAM; offset = address */
+    ORD_CAP_RAM = 8,     /* resource i of type RAM has the capability ORD_CAP_RAM + its index */
+    ORD_CAP_FIRST_FREE = 48,
+    ORD_CAP_COUNT = 512,
+};
+
+enum ord_resource_type {
+    ORD_RESOURCE_RAM = 1,  /* given to the task: memory object, whole pages, not used by the hypervisor */
+    ORD_RESOURCE_KEPT = 2, /* kept by the hypervisor: RAM or devices; mem_map refuses it */
+};
+
+struct ord_resource {
+    uint64_t base, size; /* physical */
+    uint32_t type;
+    uint32_t cap; /* 0 for KEPT */
+};
+
+/* A boot module: it lies in a RAM resource, which the task may map and reuse. */
+struct ord_module {
+    uint64_t base, size;
+    char name[16];  /* first word of its bootargs; "ramdisk" for a multiboot,ramdisk */
+    char args[488]; /* the rest, NUL-terminated */
+};
+
+struct ord_core {
+    uint64_t mpidr; /* affinity fields only */
+    uint32_t flags; /* ORD_BOOTINFO_CORE_* */
+    uint32_t reserved;
+};
+#define ORD_BOOTINFO_CORE_ONLINE (1u << 0)
+#define ORD_BOOTINFO_CORE_BOOT   (1u << 1) /* the task's first thread runs here */
+
+struct ord_bootinfo {
+    uint32_t magic;   /* ORD_BOOTINFO_MAGIC */
+    uint32_t version; /* ORD_ABI_VERSION */
+    uint64_t dtb_base, dtb_size;   /* the machine's device tree, in the task's address space, read-only */
+    uint64_t heap_base, heap_size; /* free, zeroed memory of the task, in its address space */
+    uint64_t counter_hz;
+    uint64_t gicd_base, gicd_size; /* physical, for the guest to be given a virtual one */
+    uint64_t gicr_base, gicr_size; /* first redistributor region */
+    uint32_t gicd_typer;           /* the machine's GICD_TYPER */
+    uint32_t ipa_bits;             /* size of a VM's physical address space */
+    uint32_t core_count, resource_count, module_count;
+    uint32_t console_owned; /* not 0: the console's device is KEPT; else shared with the guest */
+    struct ord_core core[ORD_CORES_MAX];
+    struct ord_resource resource[ORD_RESOURCES_MAX];
+    struct ord_module module[ORD_MODULES_MAX];
+};
+
+/* ---- vCPU state page --------------------------------------------------------------------------------- */
+
+enum ord_exit {
+    ORD_EXIT_NONE = 0,
+    ORD_EXIT_MMIO = 1,     /* data abort with a decoded access: mmio_*; pc still on the instruction */
+    ORD_EXIT_CALL = 2,     /* HVC or SMC that is not the hypervisor's (PSCI): x[0..7]; pc behind it */
+    ORD_EXIT_ABORT = 3,    /* instruction abort, or a data abort that carries no access information */
+    ORD_EXIT_KICK = 4,     /* vcpu_kick() */
+    ORD_EXIT_ERROR = 5,    /* the guest cannot go on: esr tells why */
+};
+
+/*
+ * Shared by the hypervisor and the vCPU's thread. The general registers live here while the guest is out;
+ * the hypervisor sanitizes pstate on entry and trusts nothing.
+ */
+struct ord_vcpu_state {
+    uint64_t x[31];
+    uint64_t sp_el0;
+    uint64_t pc;
+    uint64_t pstate;
+    /* exit */
+    uint32_t exit; /* enum ord_exit */
+    uint32_t mmio_size;  /* 1, 2, 4, 8 */
+    uint32_t mmio_write; /* the value is in mmio_data */
+    uint32_t mmio_reg;   /* 0..31, 31 = zero register; for reads the VMM writes mmio_data */
+    uint64_t mmio_data;  /* write: value, zero-extended. Read: set by the VMM before the next vcpu_run,
+                          * which extends it as the instruction asks and steps pc. */
+    uint64_t ipa;        /* faulting intermediate physical address */
+    uint64_t esr;        /* ESR_EL2 */
+    uint64_t far;        /* FAR_EL2 */
+    /* answer of the VMM to ORD_EXIT_MMIO and _ABORT; read and cleared by vcpu_run */
+    uint32_t answer; /* enum ord_answer */
+    uint32_t reserved0;
+    /* private interrupts (INTID 0..31), set by the VMM's redistributor */
+    uint32_t private_enabled;
+    uint32_t private_edge;    /* reserved in version 1 */
+    uint32_t private_pending; /* hypervisor to VMM, a snapshot taken at each exit; writes are ignored */
+    uint32_t private_active;  /* likewise */
+    uint8_t private_priority[32];
+    /* statistics by the hypervisor */
+    uint64_t exits;         /* all exits of the guest on this vCPU */
+    uint64_t vmm_exits;     /* those that returned from vcpu_run */
+    uint64_t irqs;          /* physical interrupts taken while the guest ran */
+    uint64_t injected;      /* virtual interrupts made pending */
+    uint64_t hypercalls;    /* detach ABI */
+    uint64_t reserved1[32];
+};
+ORD_ASSERT(sizeof(struct ord_vcpu_state) <= ORD_PAGE_SIZE);
+
+enum ord_answer {
+    ORD_ANSWER_NONE = 0, /* MMIO: done (data is in mmio_data). ABORT: run again at the same pc */
+    ORD_ANSWER_ABORT = 1, /* inject a synchronous external abort, ESR/FAR as for the exit */
+};
+
+#endif
