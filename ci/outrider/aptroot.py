@@ -45,14 +45,16 @@ def locked(name):
         yield
 
 
-def run(argv, **kwargs):
+def run(argv, env=None, cwd=None, title=None):
     """Run a program; its failure is a SetupError that carries what it said."""
+    title = title or " ".join(map(str, argv[:6]))
     try:
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=cwd,
+                              check=False)  # fmt: skip
     except FileNotFoundError as error:
         raise SetupError(f"{argv[0]} is not installed: run ci/setup") from error
     if done.returncode:
-        raise SetupError(f"{' '.join(map(str, argv[:6]))} … failed ({done.returncode}):\n{done.stderr.strip()[-2000:]}")
+        raise SetupError(f"{title} … failed ({done.returncode}):\n{done.stderr.strip()[-2000:]}")
     return done.stdout
 
 
@@ -137,7 +139,7 @@ class AptRoot:
         self.env = dict(os.environ, APT_CONFIG=str(conf), LC_ALL="C")
 
     def _apt(self, *argv, cwd=None):
-        return run([argv[0], *self.options, *argv[1:]], env=self.env, cwd=cwd)
+        return run([argv[0], *self.options, *argv[1:]], self.env, cwd, " ".join(argv[:6]))
 
     def update(self):
         """Fetch the package lists unless they are fresh."""
@@ -189,6 +191,8 @@ class AptRoot:
         """Download these packages and all that they depend on; the .deb files."""
         archives = self.path / "cache" / "archives"
         extra = ["-t", target] if target else []
+        for old in archives.glob("*.deb"):  # apt does not list what lies there
+            old.unlink()
         out = self._apt("apt-get", *extra, "install", "--print-uris", "-q", *names)
         files = re.findall(r"^'[^']+' (\S+\.deb) \d+", out, re.M)
         if any(not (self.pool / f).exists() for f in files):
@@ -197,5 +201,8 @@ class AptRoot:
                     os.link(self.pool / name, archives / name)
             self._apt("apt-get", *extra, "install", "--download-only", "-q", *names)
             for deb in archives.glob("*.deb"):
-                os.replace(deb, self.pool / deb.name)
+                if (self.pool / deb.name).exists():
+                    deb.unlink()
+                else:
+                    os.replace(deb, self.pool / deb.name)
         return [self.pool / f for f in files]

@@ -132,7 +132,11 @@ def kernel(name):
         with locked(f"kernel-{name}"), locked("apt"):
             if not (path / "release").exists():
                 _build(name)
-    return Path(os.path.realpath(path))
+    real = Path(os.path.realpath(path))
+    with open(real / "Image", "rb") as handle:
+        if handle.read(64)[56:60] != b"ARM\x64":
+            raise SetupError(f"{real}/Image is damaged: remove {real} and run ci/setup again")
+    return real
 
 
 def kernel_release(name):
