@@ -33,7 +33,9 @@ def cache_dir():
 
 
 def say(text):
-    print(f"{os.path.basename(sys.argv[0])}: {text}", file=sys.stderr, flush=True)
+    name = os.path.basename(sys.argv[0])
+    name = "setup" if name == "fetch.py" else f"ci/{name}"
+    print(f"{name}: {text}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from outrider import kernels  # noqa: E402
+from outrider import initrd, kernels, rootfs  # noqa: E402
 from outrider.aptroot import SetupError, cache_dir  # noqa: E402
 
 
@@ -16,7 +16,9 @@ def main(argv):
         kernels.source(name)
     kernels.sysroot()
     for name in names:
-        kernels.kernel(name)
+        initrd.base(kernels.kernel(name))
+    if names:
+        rootfs.rootfs()
     print(f"setup: cache is ready in {cache_dir()}", file=sys.stderr)
 
 
