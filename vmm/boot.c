@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+#include "boot.h"
+#include "call.h"
+#include "heap.h"
+#include "log.h"
+
+#define MIB       (1ull << 20)
+#define FDT_ALIGN (2 * MIB)  /* a device tree of up to 2 MiB must not cross such a boundary */
+#define SPARE_MIN (32 * MIB) /* beside kernel and initrd: less does not boot a Linux */
+
+static const struct ord_module *find_module(const struct ord_bootinfo *info, const char *name)
+{
+    for (uint32_t i = 0; i < info->module_count && i < ORD_MODULES_MAX; i++)
+        if (strncmp(info->module[i].name, name, sizeof(info->module[i].name)) == 0)
+            return &info->module[i];
+    return NULL;
+}
+
+static const void *module_data(const struct ord_module *module)
+{
+    return (const void *)(uintptr_t)module->base;
+}
+
+/* Maps all RAM that the task may use, at its physical address. */
+static bool map_own_ram(const struct ord_bootinfo *info)
+{
+    for (uint32_t i = 0; i < info->resource_count; i++) {
+        const struct ord_resource *r = &info->resource[i];
+        status_t status;
+
+        if (r->type != ORD_RESOURCE_RAM || !r->size)
+            continue;
+        status = call_mem_map(ORD_CAP_TASK, r->cap, 0, r->base, r->size, ORD_MEM_READ | ORD_MEM_WRITE);
+        if (status != ORD_OK) {
+            log_line("memory at 0x%lx cannot be mapped (%ld)", (unsigned long)r->base, (long)status);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether the module lies in memory that was given to us. */
+static bool module_valid(const struct ord_bootinfo *info, const struct ord_module *module)
+{
+    for (uint32_t i = 0; i < info->resource_count; i++) {
+        const struct ord_resource *r = &info->resource[i];
+        if (r->type == ORD_RESOURCE_RAM && module->base >= r->base && module->base - r->base <= r->size &&
+            module->size <= r->size - (module->base - r->base))
+            return true;
+    }
+    log_line("boot module \"%s\" is not in usable memory (0x%lx, %lu bytes); load it elsewhere", module->name,
+             (unsigned long)module->base, (unsigned long)module->size);
+    return false;
+}
+
+static bool find_modules(struct boot *boot)
+{
+    const struct ord_bootinfo *info = boot->info;
+
+    boot->linux_module = find_module(info, "linux");
+    boot->ramdisk = find_module(info, "ramdisk");
+    boot->config = find_module(info, "config");
+    if (!boot->linux_module) {
+        log_line(
+            "there is no boot module \"linux\"; load the kernel's Image with \"linux\" as the first word of "
+            "its arguments, the kernel's command line behind it");
+        return false;
+    }
+    return module_valid(info, boot->linux_module) && (!boot->ramdisk || module_valid(info, boot->ramdisk)) &&
+           (!boot->config || module_valid(info, boot->config));
+}
+
+static bool read_config(struct boot *boot)
+{
+    struct config *config = &boot->vm.config;
+    char error[CONFIG_ERROR_MAX];
+
+    config_default(config, boot->info);
+    if (boot->config && !config_parse(config, module_data(boot->config), boot->config->size, boot->info,
+                                      boot->machine, error)) {
+        log_line("%s", error);
+        return false;
+    }
+    return true;
+}
+
+bool boot_prepare(struct boot *boot, const struct ord_bootinfo *info)
+{
+    char error[IMAGE_ERROR_MAX];
+
+    boot->info = info;
+    boot->machine = (const void *)(uintptr_t)info->dtb_base;
+    if (fdt_check_full(boot->machine, info->dtb_size) != 0) {
+        log_line("the machine's device tree is corrupt");
+        return false;
+    }
+    if (!map_own_ram(info) || !find_modules(boot) || !read_config(boot))
+        return false;
+    if (!image_check(&boot->image, module_data(boot->linux_module), boot->linux_module->size, error)) {
+        log_line("%s", error);
+        return false;
+    }
+    boot->tree.bootargs = boot->vm.config.bootargs ? boot->vm.config.bootargs : boot->linux_module->args;
+    if (boot->ramdisk)
+        boot->tree.initrd = (struct range){boot->ramdisk->base, boot->ramdisk->size};
+    return true;
+}
+
+static void log_cores(const char *what, uint32_t mask)
+{
+    char list[ORD_CORES_MAX * 3 + 1] = "";
+    size_t length = 0;
+
+    for (uint32_t core = 0; core < ORD_CORES_MAX; core++)
+        if (mask & 1u << core)
+            length += text_format(list + length, sizeof(list) - length, " %u", core);
+    log_line("%s cores:%s", what, mask ? list : " none");
+}
+
+static void log_memory(const struct range_list *ram)
+{
+    uint64_t total = 0;
+
+    for (uint32_t i = 0; i < ram->count; i++)
+        total += ram->range[i].size;
+    log_line("memory: %lu MiB in %u range%s", (unsigned long)(total / MIB), ram->count,
+             ram->count == 1 ? "" : "s");
+}
+
+static bool check_gic(const struct boot *boot)
+{
+    const struct ord_bootinfo *info = boot->info;
+
+    if (boot->vm.vcpu_count * GICR_FRAME_SIZE <= info->gicr_size && GICD_FRAME_SIZE <= info->gicd_size)
+        return true;
+    log_line("the machine's first redistributor region (%lu KiB) is too small for %u guest cores",
+             (unsigned long)(info->gicr_size / 1024), boot->vm.vcpu_count);
+    return false;
+}
+
+static bool make_tree(struct boot *boot)
+{
+    uint32_t size = tree_guest_size(boot->machine, &boot->tree);
+
+    boot->fdt = heap_alloc(size, 8);
+    if (!boot->fdt) {
+        log_line("the machine's device tree is too large (%u bytes)", size);
+        return false;
+    }
+    return tree_make_guest(&boot->vm, boot->machine, &boot->tree, boot->fdt, size);
+}
+
+bool boot_make_vm(struct boot *boot)
+{
+    struct vm *vm = &boot->vm;
+
+    vm->boot = boot->info;
+    vm->vppi = tree_find_ppi(boot->machine, boot->info->gicd_base);
+    if (!vm->vppi) {
+        log_line("the machine has no GICv3, or no private interrupt to spare");
+        return false;
+    }
+    if (!vm_create(vm) || !check_gic(boot) || !make_tree(boot) || !vm_create_vcpus(vm))
+        return false;
+    gic_init(vm, boot->info->gicd_typer, boot->info->gicd_base, boot->info->gicr_base);
+    log_cores("guest", vm->config.guest_cores);
+    log_cores("host", vm->config.host_cores);
+    log_memory(&vm->ram);
+    return true;
+}
+
+bool boot_place(const struct boot *boot, uint64_t fdt_size, uint64_t *kernel, uint64_t *fdt)
+{
+    const struct image *image = &boot->image;
+    struct range_list used = {0};
+    struct range in_place = {boot->linux_module->base, image->size};
+
+    if (boot->tree.initrd.size)
+        range_list_add(&used, range_widen(boot->tree.initrd, ORD_PAGE_SIZE));
+    if (in_place.base % image->align == image->offset && range_list_holds(&boot->vm.ram, in_place) &&
+        !range_list_overlap(&used, in_place))
+        *kernel = in_place.base;
+    else if (!range_find(&boot->vm.ram, &used, image->size, image->align, image->offset, kernel))
+        return false;
+    range_list_add(&used, (struct range){*kernel, image->size});
+    return range_find(&boot->vm.ram, &used, fdt_size, FDT_ALIGN, 0, fdt);
+}
+
+static bool enough_memory(const struct boot *boot)
+{
+    uint64_t total = 0, need = boot->image.size + boot->tree.initrd.size + SPARE_MIN;
+
+    for (uint32_t i = 0; i < boot->vm.ram.count; i++)
+        total += boot->vm.ram.range[i].size;
+    if (total >= need)
+        return true;
+    log_line("too little memory: %lu MiB for the guest; kernel and initrd need %lu MiB",
+             (unsigned long)(total / MIB), (unsigned long)(need / MIB));
+    return false;
+}
+
+bool boot_load(struct boot *boot)
+{
+    const struct ord_module *module = boot->linux_module;
+    uint64_t fdt_size = fdt_totalsize(boot->fdt), kernel, fdt;
+
+    if (!enough_memory(boot))
+        return false;
+    if (fdt_size > FDT_ALIGN || !boot_place(boot, fdt_size, &kernel, &fdt)) {
+        log_line(
+            "too little memory: no free place for the kernel (%lu MiB in one piece, at a multiple of 2 MiB) "
+            "and the device tree beside the initrd",
+            (unsigned long)(boot->image.size / MIB));
+        return false;
+    }
+    log_line("kernel: 0x%lx, %lu MiB%s", (unsigned long)kernel, (unsigned long)(boot->image.size / MIB),
+             kernel == module->base ? "" : ", moved");
+    if (boot->tree.initrd.size)
+        log_line("initrd: 0x%lx, %lu KiB", (unsigned long)boot->tree.initrd.base,
+                 (unsigned long)(boot->tree.initrd.size / 1024));
+    log_line("device tree: 0x%lx, %lu KiB; virtual exception: interrupt %u", (unsigned long)fdt,
+             (unsigned long)(fdt_size / 1024), boot->vm.vppi);
+    log_line("command line: %s", boot->tree.bootargs);
+    /* From here on, modules other than the initrd may be overwritten. */
+    if (kernel != module->base)
+        memmove((void *)(uintptr_t)kernel, module_data(module), module->size);
+    memcpy((void *)(uintptr_t)fdt, boot->fdt, fdt_size);
+    call_mem_sync((void *)(uintptr_t)kernel, boot->image.size);
+    call_mem_sync((void *)(uintptr_t)fdt, fdt_size);
+    boot->vm.vcpu[0].entry = kernel;
+    boot->vm.vcpu[0].context = fdt;
+    return true;
+}
+
+void boot_start(struct boot *boot)
+{
+    struct vm *vm = &boot->vm;
+
+    log_line("starting Linux");
+    spinlock_lock(&vm->psci_lock);
+    vm->vcpu[0].power = VCPU_ON_PENDING;
+    spinlock_unlock(&vm->psci_lock);
+    vcpu_wake(&vm->vcpu[0]);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <libfdt.h>
+#include <string.h>
+#include "config.h"
+#include "log.h"
+
+struct parse {
+    struct config *config;
+    const struct ord_bootinfo *boot;
+    const void *machine;
+    char *error;
+};
+
+#define FAIL(p, ...) (text_format((p)->error, CONFIG_ERROR_MAX, "configuration: " __VA_ARGS__), false)
+
+static uint32_t cores_online(const struct ord_bootinfo *boot, uint32_t flags)
+{
+    uint32_t mask = 0;
+
+    for (uint32_t i = 0; i < boot->core_count && i < ORD_CORES_MAX; i++)
+        if ((boot->core[i].flags & flags) == flags)
+            mask |= 1u << i;
+    return mask;
+}
+
+void config_default(struct config *config, const struct ord_bootinfo *boot)
+{
+    *config = (struct config){
+        .guest_cores = cores_online(boot, ORD_BOOTINFO_CORE_ONLINE),
+        .on_poweroff = POLICY_OFF,
+        .on_reset = POLICY_RESET,
+        .on_error = POLICY_OFF,
+    };
+}
+
+static bool parse_cores(struct parse *p, const char *name, const void *value, int size, uint32_t *mask)
+{
+    uint32_t online = cores_online(p->boot, ORD_BOOTINFO_CORE_ONLINE);
+
+    if (size == 0 || size % 4 != 0)
+        return FAIL(p, "%s has %d bytes; it must be a list of core numbers, such as <2 3>", name, size);
+    *mask = 0;
+    for (int i = 0; i < size / 4; i++) {
+        uint32_t core = fdt32_ld((const fdt32_t *)value + i);
+        if (core >= p->boot->core_count || core >= ORD_CORES_MAX)
+            return FAIL(p, "%s: there is no core %u; cores are 0 to %u", name, core, p->boot->core_count - 1);
+        if (!(online & 1u << core))
+            return FAIL(p, "%s: core %u did not start", name, core);
+        if (*mask & 1u << core)
+            return FAIL(p, "%s: core %u is named twice", name, core);
+        *mask |= 1u << core;
+    }
+    return true;
+}
+
+static bool parse_host_cores(struct parse *p, const char *name, const void *value, int size)
+{
+    return parse_cores(p, name, value, size, &p->config->host_cores);
+}
+
+static bool parse_guest_cores(struct parse *p, const char *name, const void *value, int size)
+{
+    return parse_cores(p, name, value, size, &p->config->guest_cores);
+}
+
+/* Whether the value is one or more non-empty strings, each terminated. */
+static bool strings_valid(const char *value, int size)
+{
+    int start = 0;
+
+    if (size <= 0 || value[size - 1] != 0)
+        return false;
+    for (int i = 0; i < size; i++)
+        if (value[i] == 0) {
+            if (i == start && size > 1)
+                return false;
+            start = i + 1;
+        }
+    return true;
+}
+
+static bool string_valid(const char *value, int size)
+{
+    return strings_valid(value, size) && strlen(value) + 1 == (size_t)size;
+}
+
+static bool parse_bootargs(struct parse *p, const char *name, const void *value, int size)
+{
+    if (!string_valid(value, size))
+        return FAIL(p, "%s must be one string", name);
+    if (size > 2048) /* arm64 Linux: COMMAND_LINE_SIZE */
+        return FAIL(p, "%s has %d characters; Linux takes up to 2047", name, size - 1);
+    p->config->bootargs = value;
+    return true;
+}
+
+static bool parse_policy(struct parse *p, const char *name, const void *value, int size, enum policy *policy)
+{
+    static const char *const names[] = {
+        [POLICY_OFF] = "off", [POLICY_RESET] = "reset", [POLICY_STOP] = "stop", [POLICY_KEEP] = "keep"};
+
+    if (!string_valid(value, size))
+        return FAIL(p, "%s must be one string: off, reset, stop or keep", name);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], value) == 0) {
+            *policy = (enum policy)i;
+            return true;
+        }
+    return FAIL(p, "%s = \"%s\": must be off, reset, stop or keep", name, (const char *)value);
+}
+
+static bool parse_on_poweroff(struct parse *p, const char *name, const void *value, int size)
+{
+    return parse_policy(p, name, value, size, &p->config->on_poweroff);
+}
+
+static bool parse_on_reset(struct parse *p, const char *name, const void *value, int size)
+{
+    return parse_policy(p, name, value, size, &p->config->on_reset);
+}
+
+static bool parse_on_error(struct parse *p, const char *name, const void *value, int size)
+{
+    return parse_policy(p, name, value, size, &p->config->on_error);
+}
+
+/* Nodes that a guest cannot do without, or that are written anew for it. */
+static bool node_required(const void *machine, int node)
+{
+    static const char *const paths[] = {"/", "/chosen", "/cpus", "/aliases", "/psci", "/timer"};
+    const char *type = fdt_getprop(machine, node, "device_type", NULL);
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        if (fdt_path_offset(machine, paths[i]) == node)
+            return true;
+    return fdt_node_check_compatible(machine, node, "arm,gic-v3") == 0 ||
+           (type && (strcmp(type, "memory") == 0 || strcmp(type, "cpu") == 0));
+}
+
+static bool parse_hide(struct parse *p, const char *name, const void *value, int size)
+{
+    const char *path = value;
+
+    if (!strings_valid(path, size))
+        return FAIL(p, "%s must be a list of paths, such as \"/pl031@9010000\", \"/fw-cfg@9020000\"", name);
+    for (const char *end = path + size; path < end; path += strlen(path) + 1) {
+        int node = *path == '/' ? fdt_path_offset(p->machine, path) : -FDT_ERR_BADPATH;
+        if (node < 0)
+            return FAIL(p, "%s: the machine has no node \"%s\"", name, path);
+        if (node_required(p->machine, node))
+            return FAIL(p, "%s: \"%s\" cannot be hidden, Linux needs it", name, path);
+    }
+    p->config->hide = value;
+    p->config->hide_size = (uint32_t)size;
+    return true;
+}
+
+static bool parse_compatible(struct parse *p, const char *name, const void *value, int size)
+{
+    return true; /* checked before all others */
+}
+
+static const struct {
+    const char *name;
+    bool (*parse)(struct parse *p, const char *name, const void *value, int size);
+} properties[] = {
+    {"compatible", parse_compatible},   {"host-cores", parse_host_cores},
+    {"guest-cores", parse_guest_cores}, {"bootargs", parse_bootargs},
+    {"on-poweroff", parse_on_poweroff}, {"on-reset", parse_on_reset},
+    {"on-error", parse_on_error},       {"hide", parse_hide},
+};
+#define PROPERTY_COUNT (sizeof(properties) / sizeof(properties[0]))
+
+static bool parse_property(struct parse *p, const char *name, const void *value, int size)
+{
+    char allowed[160];
+    size_t length = 0;
+
+    for (size_t i = 0; i < PROPERTY_COUNT; i++)
+        if (strcmp(properties[i].name, name) == 0)
+            return properties[i].parse(p, name, value, size);
+    for (size_t i = 1; i < PROPERTY_COUNT; i++)
+        length += text_format(allowed + length, sizeof(allowed) - length, "%s%s", i > 1 ? ", " : "",
+                              properties[i].name);
+    return FAIL(p, "unknown property %s; allowed are %s", name, allowed);
+}
+
+/* What no property can say alone. */
+static bool parse_finish(struct parse *p)
+{
+    struct config *config = p->config;
+    uint32_t online = cores_online(p->boot, ORD_BOOTINFO_CORE_ONLINE);
+    uint32_t boot_core = cores_online(p->boot, ORD_BOOTINFO_CORE_BOOT);
+    uint32_t both = config->host_cores & config->guest_cores;
+
+    if (both)
+        return FAIL(p, "core %u is in host-cores and in guest-cores", (unsigned)__builtin_ctz(both));
+    if (!config->guest_cores)
+        config->guest_cores = online & ~config->host_cores;
+    if (!config->guest_cores)
+        return FAIL(p, "host-cores names all %u cores; Linux needs one of them", p->boot->core_count);
+    if (config->host_cores & boot_core)
+        return FAIL(p, "host-cores: core %u is the boot core and stays with Linux",
+                    (unsigned)__builtin_ctz(boot_core));
+    if (!(config->guest_cores & boot_core))
+        return FAIL(p, "guest-cores must name core %u, the boot core",
+                    boot_core ? (unsigned)__builtin_ctz(boot_core) : 0);
+    return true;
+}
+
+bool config_parse(struct config *config, const void *blob, uint64_t size, const struct ord_bootinfo *boot,
+                  const void *machine, char *error)
+{
+    struct parse parse = {config, boot, machine, error};
+    struct parse *p = &parse;
+    int offset, child;
+
+    config_default(config, boot);
+    config->guest_cores = 0;
+    if (size < sizeof(struct fdt_header) || fdt_check_full(blob, size) != 0)
+        return FAIL(p, "not a valid device tree blob; compile the text with dtc -O dtb");
+    if (fdt_node_check_compatible(blob, 0, "outrider,config") != 0)
+        return FAIL(p, "the root node lacks compatible = \"outrider,config\"");
+    child = fdt_first_subnode(blob, 0);
+    if (child >= 0)
+        return FAIL(p, "unknown node %s; all properties belong in the root node",
+                    fdt_get_name(blob, child, NULL));
+    fdt_for_each_property_offset(offset, blob, 0)
+    {
+        const char *name;
+        int length;
+        const void *value = fdt_getprop_by_offset(blob, offset, &name, &length);
+        if (!value || !name)
+            return FAIL(p, "not a valid device tree blob; compile the text with dtc -O dtb");
+        if (!parse_property(p, name, value, length))
+            return false;
+    }
+    return parse_finish(p);
+}

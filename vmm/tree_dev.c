@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Devices. Every register range of every node that stays in the tree is mapped for the guest, at its own
+ * address; a node that the hypervisor keeps is taken out of the tree. Deleting a node moves the others, so
+ * the walk begins anew after each; what is mapped already is in vm->taken and is not mapped twice.
+ */
+#include <string.h>
+#include "call.h"
+#include "log.h"
+#include "tree.h"
+#include "vm.h"
+
+#define DEPTH_MAX 12
+
+/* Maps the pages of the range that are not taken yet. */
+static status_t map_range(struct vm *vm, struct range range)
+{
+    struct range rest, part;
+
+    if (range.base + range.size > 1ull << vm->boot->ipa_bits)
+        return ORD_BAD_ADDRESS;
+    rest = range_widen(range, ORD_PAGE_SIZE);
+    while (range_list_gap(&vm->taken, &rest, &part)) {
+        status_t status = call_mem_map(vm->cap, ORD_CAP_DEVICES, part.base, part.base, part.size,
+                                       ORD_MEM_READ | ORD_MEM_WRITE | ORD_MEM_DEVICE);
+        if (status != ORD_OK)
+            return status;
+        if (!range_list_add(&vm->taken, part))
+            return ORD_NO_MEMORY;
+    }
+    return ORD_OK;
+}
+
+static bool range_kept(const struct ord_bootinfo *boot, struct range range)
+{
+    for (uint32_t i = 0; i < boot->resource_count; i++) {
+        struct range kept = {boot->resource[i].base, boot->resource[i].size};
+        if (boot->resource[i].type == ORD_RESOURCE_KEPT && range_valid(kept) && range_overlap(kept, range))
+            return true;
+    }
+    return false;
+}
+
+/* Nodes whose reg is no device register, or whose device is emulated. */
+static bool node_special(const void *fdt, int bus, int node)
+{
+    static const char *const names[] = {"chosen", "aliases", "cpus", "psci", "reserved-memory"};
+    const char *name = fdt_get_name(fdt, node, NULL);
+
+    for (size_t i = 0; bus == 0 && i < sizeof(names) / sizeof(names[0]); i++)
+        if (name && strcmp(name, names[i]) == 0)
+            return true;
+    return tree_is_type(fdt, node, "memory") || fdt_node_check_compatible(fdt, node, "arm,gic-v3") == 0;
+}
+
+/* Maps the node's registers. False if the guest cannot have it. */
+static bool node_map(struct vm *vm, const void *fdt, int bus, int node)
+{
+    struct range range;
+    status_t status;
+
+    for (int i = 0; tree_reg(fdt, bus, node, i, &range); i++) {
+        if (range_kept(vm->boot, range)) {
+            log_line("%s stays with the hypervisor", fdt_get_name(fdt, node, NULL));
+            return false;
+        }
+        status = map_range(vm, range);
+        if (status != ORD_OK) {
+            log_line("%s is left out: 0x%lx cannot be mapped (%ld)", fdt_get_name(fdt, node, NULL),
+                     (unsigned long)range.base, (long)status);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Maps the windows behind a PCI host bridge. */
+static void node_map_windows(struct vm *vm, const void *fdt, int bus, int node)
+{
+    struct range range;
+    status_t status;
+
+    for (int i = 0; tree_window(fdt, bus, node, i, &range); i++) {
+        status = map_range(vm, range);
+        if (status != ORD_OK)
+            log_line("%s: its window at 0x%lx cannot be mapped (%ld)", fdt_get_name(fdt, node, NULL),
+                     (unsigned long)range.base, (long)status);
+    }
+}
+
+/* Maps everything on a bus. Returns 1 after it deleted a node, else 0 or an error. */
+static int bus_map(struct vm *vm, void *fdt, int bus, int depth)
+{
+    int node, result;
+
+    fdt_for_each_subnode(node, fdt, bus)
+    {
+        if (node_special(fdt, bus, node) || tree_disabled(fdt, node))
+            continue;
+        if (!node_map(vm, fdt, bus, node)) {
+            TREE_TRY(fdt_del_node(fdt, node));
+            return 1;
+        }
+        if (tree_is_type(fdt, node, "pci")) {
+            node_map_windows(vm, fdt, bus, node);
+        } else if (fdt_getprop(fdt, node, "ranges", NULL) && depth < DEPTH_MAX) {
+            result = bus_map(vm, fdt, node, depth + 1);
+            if (result != 0)
+                return result;
+        }
+    }
+    return 0;
+}
+
+static int hide_nodes(const struct config *config, void *fdt)
+{
+    const char *path = config->hide;
+
+    for (uint32_t i = 0; i < config->hide_size; i += (uint32_t)strlen(path + i) + 1) {
+        int node = fdt_path_offset(fdt, path + i);
+        if (node > 0)
+            TREE_TRY(fdt_del_node(fdt, node));
+    }
+    return 0;
+}
+
+/* Nodes that only the secure world may use: status "disabled", secure-status something else. */
+static int drop_secure(void *fdt)
+{
+    int node = 0;
+
+    while ((node = fdt_next_node(fdt, node, NULL)) >= 0) {
+        if (!fdt_getprop(fdt, node, "secure-status", NULL) || !tree_disabled(fdt, node))
+            continue;
+        TREE_TRY(fdt_del_node(fdt, node));
+        node = 0;
+    }
+    return 0;
+}
+
+/* Whether the phandle in cell `index` of the property leads nowhere. */
+static bool reference_dead(const void *fdt, int node, const char *name, int index)
+{
+    int size;
+    const fdt32_t *cells = fdt_getprop(fdt, node, name, &size);
+
+    return cells && size >= (index + 1) * 4 && fdt_node_offset_by_phandle(fdt, fdt32_ld(cells + index)) < 0;
+}
+
+/* References to what the guest does not have: interrupt translation, left-out IOMMUs. */
+static int drop_references(void *fdt)
+{
+    for (int node = 0; node >= 0; node = fdt_next_node(fdt, node, NULL)) {
+        TREE_TRY(tree_del_prop(fdt, node, "msi-map"));
+        TREE_TRY(tree_del_prop(fdt, node, "msi-map-mask"));
+        TREE_TRY(tree_del_prop(fdt, node, "msi-parent"));
+        if (reference_dead(fdt, node, "iommus", 0))
+            TREE_TRY(fdt_delprop(fdt, node, "iommus"));
+        if (reference_dead(fdt, node, "iommu-map", 1))
+            TREE_TRY(fdt_delprop(fdt, node, "iommu-map"));
+    }
+    return 0;
+}
+
+int tree_set_devices(struct vm *vm, void *fdt)
+{
+    struct range gicd = {vm->boot->gicd_base, vm->boot->gicd_size};
+    struct range gicr = {vm->boot->gicr_base, vm->boot->gicr_size};
+    int result;
+
+    if ((range_valid(gicd) && !range_list_add(&vm->taken, gicd)) ||
+        (range_valid(gicr) && !range_list_add(&vm->taken, gicr)))
+        return -FDT_ERR_NOSPACE;
+    TREE_TRY(hide_nodes(&vm->config, fdt));
+    TREE_TRY(drop_secure(fdt));
+    do
+        result = bus_map(vm, fdt, 0, 0);
+    while (result > 0);
+    TREE_TRY(result);
+    return drop_references(fdt);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guest's tree: interrupt controller, memory, /chosen, aliases, our own node; and all steps in order. */
+#include <string.h>
+#include "log.h"
+#include "tree.h"
+#include "vm.h"
+
+/* Adds `value` as one or two cells, as #address-cells or #size-cells of the root say. */
+static int append_cells(void *fdt, int node, const char *name, int count, uint64_t value)
+{
+    if (count == 2)
+        return fdt_appendprop_u64(fdt, node, name, value);
+    if (count == 1 && value >> 32 == 0)
+        return fdt_appendprop_u32(fdt, node, name, (uint32_t)value);
+    return -FDT_ERR_BADNCELLS;
+}
+
+static int append_range(void *fdt, int bus, int node, const char *name, struct range range)
+{
+    TREE_TRY(append_cells(fdt, node, name, fdt_address_cells(fdt, bus), range.base));
+    return append_cells(fdt, node, name, fdt_size_cells(fdt, bus), range.size);
+}
+
+/* A distributor and one region of redistributors; nothing behind them. */
+static int set_gic(struct vm *vm, void *fdt)
+{
+    static const char *const unwanted[] = {
+        "interrupts", "interrupts-extended", "redistributor-stride",  "mbi-ranges",
+        "mbi-alias",  "msi-controller",      "#redistributor-regions"};
+    const struct ord_bootinfo *boot = vm->boot;
+    int node = tree_find_gic(fdt, boot->gicd_base), child;
+
+    TREE_TRY(node);
+    while ((child = fdt_first_subnode(fdt, node)) >= 0) {
+        TREE_TRY(fdt_del_node(fdt, child));
+    }
+    for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
+        TREE_TRY(tree_del_prop(fdt, node, unwanted[i]));
+    int bus = fdt_parent_offset(fdt, node);
+    if (bus != 0) /* its addresses are a bus's own; they stay as they are */
+        return bus < 0 ? bus : 0;
+    TREE_TRY(fdt_delprop(fdt, node, "reg"));
+    TREE_TRY(append_range(fdt, 0, node, "reg", (struct range){boot->gicd_base, GICD_FRAME_SIZE}));
+    return append_range(fdt, 0, node, "reg",
+                        (struct range){boot->gicr_base, GICR_FRAME_SIZE * vm->vcpu_count});
+}
+
+/* Reduces each memory node to what the guest was given of it; NUMA properties stay. */
+static int set_memory_node(struct vm *vm, void *fdt, int node, bool *empty)
+{
+    struct range_list ram = {0};
+    struct range range;
+
+    for (int i = 0; tree_reg(fdt, 0, node, i, &range); i++) {
+        for (uint32_t j = 0; j < vm->ram.count; j++) {
+            struct range r = vm->ram.range[j];
+            uint64_t base = r.base > range.base ? r.base : range.base;
+            uint64_t end =
+                r.base + r.size < range.base + range.size ? r.base + r.size : range.base + range.size;
+            if (base < end && !range_list_add(&ram, (struct range){base, end - base}))
+                return -FDT_ERR_NOSPACE;
+        }
+    }
+    *empty = ram.count == 0;
+    if (*empty)
+        return 0;
+    TREE_TRY(fdt_delprop(fdt, node, "reg"));
+    for (uint32_t i = 0; i < ram.count; i++)
+        TREE_TRY(append_range(fdt, 0, node, "reg", ram.range[i]));
+    char name[32];
+    text_format(name, sizeof(name), "memory@%lx", (unsigned long)ram.range[0].base);
+    return fdt_set_name(fdt, node, name);
+}
+
+static int set_memory(struct vm *vm, void *fdt)
+{
+    int node = fdt_first_subnode(fdt, 0);
+
+    while (node >= 0) {
+        bool empty = false;
+        if (tree_is_type(fdt, node, "memory"))
+            TREE_TRY(set_memory_node(vm, fdt, node, &empty));
+        if (empty)
+            TREE_TRY(fdt_del_node(fdt, node));
+        node = empty ? fdt_first_subnode(fdt, 0) : fdt_next_subnode(fdt, node);
+    }
+    return 0;
+}
+
+/* Takes out aliases of nodes that are gone. */
+static int set_aliases(void *fdt)
+{
+    int aliases = fdt_path_offset(fdt, "/aliases");
+    int property = aliases < 0 ? aliases : fdt_first_property_offset(fdt, aliases);
+
+    while (property >= 0) {
+        const char *name;
+        int size;
+        const char *path = fdt_getprop_by_offset(fdt, property, &name, &size);
+        if (path && size > 0 && path[size - 1] == 0 && path[0] == '/' && fdt_path_offset(fdt, path) < 0) {
+            TREE_TRY(fdt_delprop(fdt, aliases, name));
+            property = fdt_first_property_offset(fdt, aliases);
+        } else {
+            property = fdt_next_property_offset(fdt, property);
+        }
+    }
+    return 0;
+}
+
+/* A serial port for the console: the lowest serialN alias, else any known kind. */
+static bool find_serial(const void *fdt, char *path)
+{
+    static const char *const kinds[] = {"arm,pl011", "ns16550a", "snps,dw-apb-uart", "arm,sbsa-uart"};
+    char alias[16];
+
+    for (unsigned i = 0; i < 8; i++) {
+        text_format(alias, sizeof(alias), "serial%u", i);
+        const char *target = fdt_get_alias(fdt, alias);
+        int node = target ? fdt_path_offset(fdt, target) : -1;
+        if (node >= 0 && !tree_disabled(fdt, node))
+            return fdt_get_path(fdt, node, path, TREE_PATH_MAX) == 0;
+    }
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        int node = -1;
+        while ((node = fdt_node_offset_by_compatible(fdt, node, kinds[i])) >= 0)
+            if (!tree_disabled(fdt, node))
+                return fdt_get_path(fdt, node, path, TREE_PATH_MAX) == 0;
+    }
+    return false;
+}
+
+static int set_stdout(void *fdt, int chosen)
+{
+    const char *path = fdt_getprop(fdt, chosen, "stdout-path", NULL);
+    char serial[TREE_PATH_MAX];
+
+    if (path) {
+        const char *options = strchr(path, ':');
+        if (fdt_path_offset_namelen(fdt, path, options ? (int)(options - path) : (int)strlen(path)) >= 0)
+            return 0;
+    }
+    if (find_serial(fdt, serial))
+        return fdt_setprop_string(fdt, chosen, "stdout-path", serial);
+    return tree_del_prop(fdt, chosen, "stdout-path");
+}
+
+static int set_chosen(void *fdt, const struct tree_boot *boot)
+{
+    static const char *const unwanted[] = {"bootargs",
+                                           "linux,initrd-start",
+                                           "linux,initrd-end",
+                                           "linux,uefi-system-table",
+                                           "linux,uefi-mmap-start",
+                                           "linux,uefi-mmap-size",
+                                           "linux,uefi-mmap-desc-size",
+                                           "linux,uefi-mmap-desc-ver"};
+    int chosen = fdt_path_offset(fdt, "/chosen"), child;
+
+    if (chosen < 0)
+        chosen = fdt_add_subnode(fdt, 0, "chosen");
+    TREE_TRY(chosen);
+    while ((child = fdt_first_subnode(fdt, chosen)) >=
+           0) /* boot modules and what else is for the hypervisor */
+        TREE_TRY(fdt_del_node(fdt, child));
+    for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
+        TREE_TRY(tree_del_prop(fdt, chosen, unwanted[i]));
+    if (boot->bootargs && boot->bootargs[0])
+        TREE_TRY(fdt_setprop_string(fdt, chosen, "bootargs", boot->bootargs));
+    if (boot->initrd.size) {
+        TREE_TRY(fdt_setprop_u64(fdt, chosen, "linux,initrd-start", boot->initrd.base));
+        TREE_TRY(fdt_setprop_u64(fdt, chosen, "linux,initrd-end", boot->initrd.base + boot->initrd.size));
+    }
+    return set_stdout(fdt, chosen);
+}
+
+/* The node that loads the guest module; its interrupt is the virtual exception. */
+static int add_outrider(struct vm *vm, void *fdt)
+{
+    enum { GIC_PPI = 1, EDGE_RISING = 1 };
+    int gic = tree_find_gic(fdt, vm->boot->gicd_base), node, size;
+    uint32_t phandle = gic < 0 ? 0 : fdt_get_phandle(fdt, gic);
+    const fdt32_t *cells = gic < 0 ? NULL : fdt_getprop(fdt, gic, "#interrupt-cells", &size);
+    uint32_t cell_count = cells && size == 4 ? fdt32_ld(cells) : 3;
+
+    TREE_TRY(gic);
+    node = fdt_add_subnode(fdt, 0, "outrider");
+    TREE_TRY(node);
+    TREE_TRY(fdt_setprop_string(fdt, node, "compatible", "outrider,detach-1.0"));
+    TREE_TRY(fdt_setprop_string(fdt, node, "method", "hvc"));
+    TREE_TRY(fdt_setprop_u32(fdt, node, "interrupt-parent", phandle));
+    TREE_TRY(fdt_appendprop_u32(fdt, node, "interrupts", GIC_PPI));
+    TREE_TRY(fdt_appendprop_u32(fdt, node, "interrupts", vm->vppi - 16));
+    TREE_TRY(fdt_appendprop_u32(fdt, node, "interrupts", EDGE_RISING));
+    for (uint32_t i = 3; i < cell_count; i++)
+        TREE_TRY(fdt_appendprop_u32(fdt, node, "interrupts", 0));
+    return 0;
+}
+
+uint32_t tree_guest_size(const void *machine, const struct tree_boot *boot)
+{
+    uint32_t used = (uint32_t)(fdt_size_dt_struct(machine) + fdt_size_dt_strings(machine));
+
+    return used + (uint32_t)fdt_num_mem_rsv(machine) * sizeof(struct fdt_reserve_entry) +
+           (boot->bootargs ? (uint32_t)strlen(boot->bootargs) : 0) + 16384;
+}
+
+static bool step(const char *what, int error)
+{
+    if (error < 0)
+        log_line("device tree, %s: %s", what, fdt_strerror(error));
+    return error >= 0;
+}
+
+bool tree_make_guest(struct vm *vm, const void *machine, const struct tree_boot *boot, void *fdt,
+                     uint32_t size)
+{
+    return step("copy", fdt_open_into(machine, fdt, (int)size)) &&
+           step("interrupt controller", set_gic(vm, fdt)) && step("devices", tree_set_devices(vm, fdt)) &&
+           step("cores", tree_set_cpus(vm, fdt)) && step("memory", set_memory(vm, fdt)) &&
+           step("aliases", set_aliases(fdt)) && step("/chosen", set_chosen(fdt, boot)) &&
+           step("/outrider", add_outrider(vm, fdt)) && step("end", fdt_pack(fdt));
+}

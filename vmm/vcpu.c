@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "call.h"
+#include "log.h"
+#include "vm.h"
+
+void vcpu_wake(struct vcpu *vcpu)
+{
+    call_notify_signal(vcpu->notify_cap, 1);
+}
+
+static bool vm_ending(struct vm *vm)
+{
+    return __atomic_load_n(&vm->ending, __ATOMIC_ACQUIRE);
+}
+
+/* Takes a power-on request, if there is one. */
+static bool vcpu_power_on(struct vcpu *vcpu)
+{
+    bool on = false;
+
+    spinlock_lock(&vcpu->vm->psci_lock);
+    if (vcpu->power == VCPU_ON_PENDING) {
+        vcpu->power = VCPU_ON;
+        on = true;
+    }
+    spinlock_unlock(&vcpu->vm->psci_lock);
+    return on;
+}
+
+static void vcpu_dump(struct vcpu *vcpu)
+{
+    const struct ord_vcpu_state *s = vcpu->state;
+
+    if (__atomic_exchange_n(&vcpu->vm->dumped, true, __ATOMIC_RELAXED))
+        return;
+    log_line("vCPU %u: exit %u, pc 0x%lx, pstate 0x%lx, esr 0x%lx, far 0x%lx, ipa 0x%lx", vcpu->index,
+             s->exit, (unsigned long)s->pc, (unsigned long)s->pstate, (unsigned long)s->esr,
+             (unsigned long)s->far, (unsigned long)s->ipa);
+    for (uint32_t i = 0; i < 31; i += 3)
+        log_line("  x%02u %016lx %016lx %016lx", i, (unsigned long)s->x[i],
+                 i + 1 < 31 ? (unsigned long)s->x[i + 1] : (unsigned long)s->sp_el0,
+                 i + 2 < 31 ? (unsigned long)s->x[i + 2] : 0);
+}
+
+static void vcpu_handle_mmio(struct vcpu *vcpu)
+{
+    struct ord_vcpu_state *s = vcpu->state;
+    struct mmio mmio = {s->ipa, s->mmio_size, s->mmio_write != 0, s->mmio_data};
+
+    if (gic_access(vcpu->vm, vcpu, &mmio)) {
+        if (!mmio.write)
+            s->mmio_data = mmio.data;
+        s->answer = ORD_ANSWER_NONE;
+        return;
+    }
+    log_guest("vCPU %u: no device at 0x%lx (%s, pc 0x%lx): external abort", vcpu->index,
+              (unsigned long)s->ipa, mmio.write ? "write" : "read", (unsigned long)s->pc);
+    s->answer = ORD_ANSWER_ABORT;
+}
+
+bool vcpu_handle_exit(struct vcpu *vcpu)
+{
+    struct ord_vcpu_state *s = vcpu->state;
+
+    switch (s->exit) {
+    case ORD_EXIT_MMIO:
+        vcpu_handle_mmio(vcpu);
+        return true;
+    case ORD_EXIT_CALL:
+        return vcpu_handle_call(vcpu);
+    case ORD_EXIT_ABORT:
+        log_guest("vCPU %u: nothing at 0x%lx (esr 0x%lx, pc 0x%lx): external abort", vcpu->index,
+                  (unsigned long)s->ipa, (unsigned long)s->esr, (unsigned long)s->pc);
+        s->answer = ORD_ANSWER_ABORT;
+        return true;
+    case ORD_EXIT_NONE:
+    case ORD_EXIT_KICK:
+        return true;
+    default:
+        vcpu_dump(vcpu);
+        vm_end(vcpu->vm, vcpu->vm->config.on_error, "guest cannot go on");
+        return false;
+    }
+}
+
+static void vcpu_run(struct vcpu *vcpu)
+{
+    status_t status = call_vcpu_reset(vcpu->cap);
+
+    vcpu_set_entry(vcpu);
+    while (status == ORD_OK) {
+        status = call_vcpu_run(vcpu->cap);
+        if (vm_ending(vcpu->vm))
+            return;
+        if (status == ORD_OK && !vcpu_handle_exit(vcpu))
+            return;
+    }
+    log_line("vCPU %u cannot run (%ld)", vcpu->index, (long)status);
+    vm_end(vcpu->vm, vcpu->vm->config.on_error, "guest cannot go on");
+}
+
+void vcpu_thread(void *argument)
+{
+    struct vcpu *vcpu = argument;
+    uint64_t bits;
+
+    while (!vm_ending(vcpu->vm)) {
+        if (vcpu_power_on(vcpu))
+            vcpu_run(vcpu);
+        else if (call_notify_wait(vcpu->notify_cap, &bits) != ORD_OK)
+            break;
+    }
+    call_thread_exit();
+}

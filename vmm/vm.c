@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "call.h"
+#include "heap.h"
+#include "log.h"
+#include "vm.h"
+
+#define VCPU_PRIORITY   50
+#define VCPU_STACK_SIZE 16384
+#define HOST_PRIORITY   255 /* highest that a detached thread may have on a host core */
+
+/* Where the state pages appear in the VMM's address space: behind its own image, heap and stacks. */
+#define VCPU_STATE_BASE 0x7400000000ull
+
+static uint32_t cap_next = ORD_CAP_FIRST_FREE;
+
+uint32_t vm_cap_alloc(void)
+{
+    return cap_next < ORD_CAP_COUNT ? cap_next++ : 0;
+}
+
+void vm_cap_free(uint32_t cap)
+{
+    if (cap && cap == cap_next - 1)
+        cap_next--;
+}
+
+struct vcpu *vm_find_vcpu(struct vm *vm, uint64_t affinity)
+{
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        if (vm->vcpu[i].affinity == affinity)
+            return &vm->vcpu[i];
+    return NULL;
+}
+
+static void vm_list_vcpu(struct vm *vm, uint32_t core)
+{
+    struct vcpu *vcpu = &vm->vcpu[vm->vcpu_count];
+
+    *vcpu = (struct vcpu){
+        .vm = vm, .index = vm->vcpu_count++, .core = core, .affinity = vm->boot->core[core].mpidr};
+}
+
+static bool vm_map_ram(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->boot->resource_count; i++) {
+        const struct ord_resource *r = &vm->boot->resource[i];
+        struct range range = {r->base, r->size};
+        status_t status;
+
+        if (!range_valid(range))
+            continue;
+        if (!range_list_add(&vm->taken, range)) {
+            log_line("the machine has too many memory ranges");
+            return false;
+        }
+        if (r->type != ORD_RESOURCE_RAM)
+            continue;
+        status =
+            call_mem_map(vm->cap, r->cap, 0, r->base, r->size, ORD_MEM_READ | ORD_MEM_WRITE | ORD_MEM_EXEC);
+        if (status != ORD_OK) {
+            log_line("memory at 0x%lx cannot be mapped for the guest (%ld)", (unsigned long)r->base,
+                     (long)status);
+            return false;
+        }
+        range_list_add(&vm->ram, range);
+    }
+    return true;
+}
+
+bool vm_create(struct vm *vm)
+{
+    const struct ord_bootinfo *boot = vm->boot;
+    status_t status;
+
+    vm->cap = vm_cap_alloc();
+    status = call_vm_create(vm->cap, vm->vppi);
+    if (status != ORD_OK) {
+        log_line("the VM cannot be created (%ld)", (long)status);
+        return false;
+    }
+    for (uint32_t core = 0; core < boot->core_count; core++) {
+        if (!(vm->config.host_cores & 1u << core))
+            continue;
+        status = call_vm_add_core(vm->cap, core, HOST_PRIORITY);
+        if (status != ORD_OK) {
+            log_line("core %u cannot become a host core (%ld)", core, (long)status);
+            return false;
+        }
+    }
+    for (uint32_t core = 0; core < boot->core_count; core++)
+        if ((vm->config.guest_cores & 1u << core) && (boot->core[core].flags & ORD_BOOTINFO_CORE_BOOT))
+            vm_list_vcpu(vm, core);
+    for (uint32_t core = 0; core < boot->core_count; core++)
+        if ((vm->config.guest_cores & 1u << core) && !(boot->core[core].flags & ORD_BOOTINFO_CORE_BOOT))
+            vm_list_vcpu(vm, core);
+    return vm_map_ram(vm);
+}
+
+static status_t vm_create_vcpu(struct vm *vm, struct vcpu *vcpu)
+{
+    unsigned char *stack = heap_alloc(VCPU_STACK_SIZE, 16);
+    status_t status;
+
+    vcpu->notify_cap = vm_cap_alloc();
+    vcpu->thread_cap = vm_cap_alloc();
+    vcpu->cap = vm_cap_alloc();
+    if (!stack)
+        return ORD_NO_MEMORY;
+    status = call_notify_create(vcpu->notify_cap);
+    if (status == ORD_OK)
+        status = call_thread_create(vcpu->thread_cap, vcpu_thread, stack + VCPU_STACK_SIZE, vcpu, vcpu->core,
+                                    VCPU_PRIORITY);
+    vcpu->state = (struct ord_vcpu_state *)(VCPU_STATE_BASE + (uint64_t)vcpu->index * ORD_PAGE_SIZE);
+    if (status == ORD_OK)
+        status = call_vcpu_create(vcpu->cap, vm->cap, vcpu->thread_cap, vcpu->affinity, vcpu->state);
+    return status;
+}
+
+bool vm_create_vcpus(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        status_t status = vm_create_vcpu(vm, &vm->vcpu[i]);
+        if (status != ORD_OK) {
+            log_line("vCPU %u on core %u cannot be created (%ld)", i, vm->vcpu[i].core, (long)status);
+            return false;
+        }
+    }
+    return true;
+}
+
+void vm_end(struct vm *vm, enum policy policy, const char *reason)
+{
+    static const char *const actions[] = {[POLICY_OFF] = "the machine goes off",
+                                          [POLICY_RESET] = "the machine restarts",
+                                          [POLICY_STOP] = "the VM stops, its detached threads too",
+                                          [POLICY_KEEP] = "its vCPUs stop, detached threads run on"};
+    status_t status = ORD_OK;
+
+    if (__atomic_exchange_n(&vm->ending, 1, __ATOMIC_ACQ_REL))
+        return;
+    log_line("%s: %s", reason, actions[policy]);
+    if (policy == POLICY_OFF)
+        status = call_power(ORD_POWER_OFF);
+    else if (policy == POLICY_RESET)
+        status = call_power(ORD_POWER_RESET);
+    if (policy == POLICY_OFF || policy == POLICY_RESET)
+        log_line("the machine refuses (%ld): the VM stops", (long)status);
+    if (policy != POLICY_KEEP)
+        call_vm_stop(vm->cap);
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        vcpu_wake(&vm->vcpu[i]);
+        call_vcpu_kick(vm->vcpu[i].cap);
+    }
+}

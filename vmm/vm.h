@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The virtual machine.
+ *
+ *   vm ── vcpu[0..n)   one per guest core, each with a thread of the VMM on that core
+ *      ├─ gic          distributor and redistributors (dev/)
+ *      └─ ram, devices what the guest reaches directly
+ */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include "config.h"
+#include "gic.h"
+#include "range.h"
+#include "spinlock.h"
+#include "vcpu.h"
+
+struct vm {
+    const struct ord_bootinfo *boot;
+    struct config config;
+    uint32_t cap;
+    uint32_t vppi; /* INTID of the virtual exception */
+    uint32_t vcpu_count;
+    struct vcpu vcpu[ORD_CORES_MAX];
+    struct gic gic;
+    struct spinlock psci_lock;
+    bool dumped;             /* registers of a vCPU that cannot go on were printed */
+    uint32_t ending;         /* not 0: the VM is on its way out, vCPU threads end */
+    struct range_list ram;   /* the guest's memory */
+    struct range_list taken; /* guest addresses that are mapped, emulated or kept */
+};
+
+/* Next free capability, or 0 if there is none left; at start, then only with gic->lock held. */
+uint32_t vm_cap_alloc(void);
+
+/* Takes back the capability that was handed out last. */
+void vm_cap_free(uint32_t cap);
+
+/*
+ * Creates the VM with its host cores and guest memory (vm->boot, config and vppi are set) and lists its
+ * vCPUs: the boot core's first. A message says what failed.
+ */
+bool vm_create(struct vm *vm);
+
+/* Makes the vCPUs and their threads, which wait for vcpu_start(). */
+bool vm_create_vcpus(struct vm *vm);
+
+/*
+ * Ends the VM as the policy says. Called by a vCPU's thread with the reason that is printed; the first
+ * caller acts, and the call returns once `ending` is set, if the machine still runs.
+ */
+void vm_end(struct vm *vm, enum policy policy, const char *reason);
+
+/* The vCPU with these affinity bits (MPIDR_EL1 layout), or NULL. */
+struct vcpu *vm_find_vcpu(struct vm *vm, uint64_t affinity);
+
+#endif
