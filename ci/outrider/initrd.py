@@ -136,9 +136,9 @@ def base(kernel):
     return final
 
 
-def module_index(kernel, release, module):
+def module_index(kernel, release, modules):
     """depmod's files for the kernel's modules plus ours; a folder in the cache."""
-    data = Path(module).read_bytes()
+    data = b"".join(m.read_bytes() for m in modules)
     key = hashlib.sha256(data + kernel.name.encode()).hexdigest()[:16]
     final = cache_dir() / "depmod" / key
     if final.exists():
@@ -152,7 +152,8 @@ def module_index(kernel, release, module):
     (tree / "kernel").symlink_to(kernel / "modules/kernel")
     for item in (kernel / "modules").glob("modules.*"):
         shutil.copy(item, tree)
-    shutil.copy(module, tree / "extra" / os.path.basename(module))
+    for module in modules:
+        shutil.copy(module, tree / "extra" / module.name)
     depmod = shutil.which("depmod", path="/usr/sbin:/sbin:" + os.environ.get("PATH", ""))
     if not depmod:
         raise SetupError("depmod is not installed: run ci/setup")
@@ -193,10 +194,12 @@ def overlay(kernel, release, build, command, settings):
     for source, target in (("tests/guest", "tests"), ("bench", "bench")):
         for path in _programs(build / source):
             cpio.file(f"{own}/{target}/{path.name}", path.read_bytes(), 0o755)
-    module = build / "guest-driver/module" / release / "hvdetach.ko"
-    if module.is_file():
-        modules = f"{top}/usr/lib/modules/{release}"
-        cpio.file(f"{modules}/extra/hvdetach.ko", module.read_bytes())
-        for path in sorted(module_index(kernel, release, module).iterdir()):
-            cpio.file(f"{modules}/{path.name}", path.read_bytes())
+    folder = build / "guest-driver/module" / release
+    modules = [*sorted(folder.glob("*.ko")), *sorted(folder.glob("test/*.ko"))]
+    if modules:
+        target = f"{top}/usr/lib/modules/{release}"
+        for path in modules:
+            cpio.file(f"{target}/extra/{path.name}", path.read_bytes())
+        for path in sorted(module_index(kernel, release, modules).iterdir()):
+            cpio.file(f"{target}/{path.name}", path.read_bytes())
     return cpio.bytes()
