@@ -64,6 +64,7 @@ struct ord_ioc_detach {
 enum ord_thread_state {
     ORD_THREAD_ATTACHED = 0, /* runs in Linux for now (system call, signal handler, …) and will go back */
     ORD_THREAD_DETACHED = 1, /* runs on its host core */
+    ORD_THREAD_ENDED = 2,    /* only from ORD_IOC_LAST: has exited, or attached itself */
 };
 
 struct ord_ioc_thread {
@@ -94,6 +95,13 @@ struct ord_ioc_stat {
     struct ord_ioc_thread thread;
 };
 
+/*
+ * ORD_IOC_LAST (struct ord_ioc_stat, thread.tid = 0 in): the final record of the thread that ended last
+ * among those which were detached through this open file, in whatever process: an open file is shared with
+ * children. There before wait() reports the thread's process; tid and tgid as its own pid namespace had
+ * them. ESRCH: none has ended yet.
+ */
+
 /* Brings the calling thread back to Linux for good. EINVAL-free no-op if it is not detached. */
 struct ord_ioc_attach {
     struct ord_ioc_head head;
@@ -106,5 +114,6 @@ struct ord_ioc_attach {
 /* The list is larger than an ioctl's encoded size may be on some architectures: size travels in head. */
 #define ORD_IOC_LIST   _IO('o', 0x04)
 #define ORD_IOC_STAT   _IOWR('o', 0x05, struct ord_ioc_stat)
+#define ORD_IOC_LAST   _IOWR('o', 0x06, struct ord_ioc_stat)
 
 #endif

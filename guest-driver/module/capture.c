@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* General and system registers of current, from Linux into the frame and back. */
+#include <linux/sched.h>
+#include <asm/pointer_auth.h>
+#include <asm/ptrace.h>
+#include <asm/sysreg.h>
+
+#include "thread.h"
+
+#define CPACR_FPEN (3ul << 20) /* FP/SIMD at EL0 and EL1; ZEN, SMEN and TTA stay 0 */
+
+static void capture_save_pauth(struct ord_frame *frame)
+{
+#ifdef CONFIG_ARM64_PTR_AUTH
+	struct ptrauth_keys_user *keys = &current->thread.keys_user; /* zero without FEAT_PAuth */
+
+	frame->pauth[0] = keys->apia.lo;
+	frame->pauth[1] = keys->apia.hi;
+	frame->pauth[2] = keys->apib.lo;
+	frame->pauth[3] = keys->apib.hi;
+	frame->pauth[4] = keys->apda.lo;
+	frame->pauth[5] = keys->apda.hi;
+	frame->pauth[6] = keys->apdb.lo;
+	frame->pauth[7] = keys->apdb.hi;
+	frame->pauth[8] = keys->apga.lo;
+	frame->pauth[9] = keys->apga.hi;
+#endif
+}
+
+/**
+ * hvd_capture_save() - registers of current's user mode into its frame
+ * @t: its address space is in the frame already (hvd_space_enter())
+ * @regs: of current's user mode
+ */
+void hvd_capture_save(struct hvd_thread *t, struct pt_regs *regs)
+{
+	struct ord_frame *frame = t->frame;
+
+	memcpy(frame->x, regs->regs, sizeof(frame->x));
+	frame->sp = regs->sp;
+	frame->pc = regs->pc;
+	frame->pstate = regs->pstate & ORD_PSTATE_MASK;
+
+	frame->tpidr_el0 = read_sysreg(tpidr_el0);
+	frame->tpidrro_el0 = 0; /* what 64-bit tasks read, with and without KPTI */
+	frame->tcr_el1 = read_sysreg(tcr_el1);
+	frame->mair_el1 = read_sysreg(mair_el1);
+	/* The live bits of SCTLR_USER_MASK may be the kernel's: EnIA is, for one. */
+	frame->sctlr_el1 = (read_sysreg(sctlr_el1) & ~SCTLR_USER_MASK) | current->thread.sctlr_user;
+	frame->cntkctl_el1 = read_sysreg(cntkctl_el1);
+	frame->cpacr_el1 = CPACR_FPEN;
+	capture_save_pauth(frame);
+}
+
+/**
+ * hvd_capture_load() - registers out of the frame, for current to go on natively
+ * @t: not running
+ * @regs: of current's user mode
+ * @on_syscall: the frame's pc is behind an SVC, which is to be executed by Linux
+ */
+void hvd_capture_load(struct hvd_thread *t, struct pt_regs *regs, bool on_syscall)
+{
+	struct ord_frame *frame = t->frame;
+
+	memcpy(regs->regs, frame->x, sizeof(frame->x));
+	regs->sp = frame->sp;
+	regs->pc = frame->pc - (on_syscall ? 4 : 0);
+	/* Mode and masks are Linux's business: EL0t, 64-bit, nothing masked. */
+	regs->pstate = PSR_MODE_EL0t | (frame->pstate & ORD_PSTATE_MASK);
+	/* Whatever call Linux saw last is over: a signal must not restart it. */
+	regs->syscallno = NO_SYSCALL;
+	write_sysreg(frame->tpidr_el0, tpidr_el0);
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /dev/hvdetach: the ioctls of outrider/ioctl.h. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "hypercall.h"
+#include "thread.h"
+
+/* An open file; outlives it as long as a thread that was detached through it. */
+struct hvd_file {
+	refcount_t refs;
+	raw_spinlock_t lock; /* the rest */
+	bool has_last;
+	struct ord_ioc_thread last;
+};
+
+struct hvd_file *hvd_file_get(struct hvd_file *file)
+{
+	refcount_inc(&file->refs);
+	return file;
+}
+
+void hvd_file_put(struct hvd_file *file)
+{
+	if (refcount_dec_and_test(&file->refs))
+		kfree(file);
+}
+
+/**
+ * hvd_file_store() - keep the record of a thread that ends. Any context.
+ * @file: through which it was detached
+ * @record: its last one
+ */
+void hvd_file_store(struct hvd_file *file, const struct ord_ioc_thread *record)
+{
+	unsigned long irq_flags;
+
+	raw_spin_lock_irqsave(&file->lock, irq_flags);
+	file->last = *record;
+	file->has_last = true;
+	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
+}
+
+/* A thread as current's pid namespace sees it; false if it does not. In an RCU read-side section. */
+static bool chardev_record(struct hvd_thread *t, struct ord_ioc_thread *record)
+{
+	struct pid_namespace *ns = task_active_pid_ns(current);
+	pid_t tid = task_pid_nr_ns(t->task, ns);
+
+	if (!tid)
+		return false;
+	hvd_thread_record(t, record);
+	record->tid = tid;
+	record->tgid = task_tgid_nr_ns(t->task, ns);
+	return true;
+}
+
+static int chardev_check_head(struct ord_ioc_head head, size_t size)
+{
+	if (head.version >> 16 != ORD_ABI_MAJOR)
+		return -EPROTO;
+	return head.size == size ? 0 : -EINVAL;
+}
+
+static u32 chardev_core_tid(u32 context)
+{
+	struct hvd_thread *t;
+	u32 tid = 0;
+
+	if (context >= ORD_CONTEXT_MAX)
+		return 0;
+	rcu_read_lock();
+	t = rcu_dereference(hvd_contexts[context]);
+	if (t)
+		tid = task_pid_nr_ns(t->task, task_active_pid_ns(current));
+	rcu_read_unlock();
+	return tid;
+}
+
+static long chardev_info(void __user *user)
+{
+	struct ord_ioc_info *info;
+	struct hvd_core core;
+	long err;
+	u32 i;
+
+	info = kzalloc(sizeof(*info), GFP_KERNEL);
+	if (!info)
+		return -ENOMEM;
+	info->head.size = sizeof(*info);
+	info->head.version = ORD_ABI_VERSION;
+	info->abi_version = hvd_abi_version;
+	info->features = hvd_features;
+	for (i = 0; i < ORD_POOL_COUNT; i++)
+		hvd_pool_info(i, &info->pool_used[i], &info->pool_capacity[i]);
+	for (i = 0; i < ORD_IOC_CORES_MAX && !hvd_core_info(i, &core); i++) {
+		info->core[i].mpidr = core.mpidr;
+		info->core[i].flags = core.flags;
+		info->core[i].context = core.context;
+		if (core.context)
+			info->core[i].tid = chardev_core_tid(core.context - 1);
+		hvd_core_stats(i, &info->core[i].entries, &info->core[i].irqs, &info->core[i].runs);
+	}
+	info->core_count = i;
+	err = copy_to_user(user, info, sizeof(*info)) ? -EFAULT : 0;
+	kfree(info);
+	return err;
+}
+
+static long chardev_detach(struct hvd_file *file, void __user *user)
+{
+	struct ord_ioc_detach arg;
+	struct hvd_thread *t;
+	int err;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	err = hvd_thread_start(file, &arg);
+	if (err)
+		return err;
+	if (copy_to_user(user, &arg, sizeof(arg))) {
+		t = hvd_thread_find(current);
+		hvd_thread_end(t);
+		return -EFAULT;
+	}
+	return 0;
+}
+
+static long chardev_attach(void __user *user)
+{
+	struct ord_ioc_attach arg;
+	struct hvd_thread *t;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (arg.reserved)
+		return -EINVAL;
+	t = hvd_thread_find(current);
+	if (t)
+		hvd_thread_end(t);
+	return 0;
+}
+
+static long chardev_list(void __user *user)
+{
+	struct ord_ioc_list *list = kvzalloc(sizeof(*list), GFP_KERNEL);
+	struct hvd_thread *t;
+	long err;
+	u32 id;
+
+	if (!list)
+		return -ENOMEM;
+	list->head.size = sizeof(*list);
+	list->head.version = ORD_ABI_VERSION;
+	for (id = 0; id < ORD_CONTEXT_MAX; id++) {
+		rcu_read_lock();
+		t = rcu_dereference(hvd_contexts[id]);
+		if (t && chardev_record(t, &list->thread[list->count]))
+			list->count++;
+		rcu_read_unlock();
+	}
+	err = copy_to_user(user, list, sizeof(*list)) ? -EFAULT : 0;
+	kvfree(list);
+	return err;
+}
+
+static long chardev_stat(void __user *user)
+{
+	struct ord_ioc_stat arg;
+	struct hvd_thread *t;
+	long err = -ESRCH;
+	s32 tid;
+	u32 id;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	tid = arg.thread.tid;
+	for (id = 0; id < ORD_CONTEXT_MAX && err; id++) {
+		rcu_read_lock();
+		t = rcu_dereference(hvd_contexts[id]);
+		if (t && chardev_record(t, &arg.thread) && arg.thread.tid == tid)
+			err = 0;
+		rcu_read_unlock();
+	}
+	if (!err && copy_to_user(user, &arg, sizeof(arg)))
+		err = -EFAULT;
+	return err;
+}
+
+static long chardev_last(struct hvd_file *file, void __user *user)
+{
+	struct ord_ioc_stat arg;
+	unsigned long irq_flags;
+	bool found;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (arg.thread.tid)
+		return -EINVAL;
+	raw_spin_lock_irqsave(&file->lock, irq_flags);
+	found = file->has_last;
+	if (found)
+		arg.thread = file->last;
+	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
+	if (!found)
+		return -ESRCH;
+	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
+static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long arg)
+{
+	struct hvd_file *file = filp->private_data;
+	void __user *user = (void __user *)arg;
+	struct ord_ioc_head head;
+	size_t size;
+	int err;
+
+	switch (command) {
+	case ORD_IOC_INFO:
+	case ORD_IOC_DETACH:
+	case ORD_IOC_ATTACH:
+	case ORD_IOC_STAT:
+	case ORD_IOC_LAST:
+		size = _IOC_SIZE(command);
+		break;
+	case ORD_IOC_LIST:
+		size = sizeof(struct ord_ioc_list);
+		break;
+	default:
+		return -ENOTTY;
+	}
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	err = chardev_check_head(head, size);
+	if (err)
+		return err;
+
+	switch (command) {
+	case ORD_IOC_INFO:
+		return chardev_info(user);
+	case ORD_IOC_DETACH:
+		return chardev_detach(file, user);
+	case ORD_IOC_ATTACH:
+		return chardev_attach(user);
+	case ORD_IOC_LIST:
+		return chardev_list(user);
+	case ORD_IOC_STAT:
+		return chardev_stat(user);
+	default:
+		return chardev_last(file, user);
+	}
+}
+
+/* A 32-bit program cannot be detached, and has nothing to ask. */
+static long chardev_compat_ioctl(struct file *filp, unsigned int command, unsigned long arg)
+{
+	return -EOPNOTSUPP;
+}
+
+static int chardev_open(struct inode *inode, struct file *filp)
+{
+	struct hvd_file *file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+
+	if (!file)
+		return -ENOMEM;
+	refcount_set(&file->refs, 1);
+	raw_spin_lock_init(&file->lock);
+	filp->private_data = file;
+	return 0;
+}
+
+static int chardev_release(struct inode *inode, struct file *filp)
+{
+	hvd_file_put(filp->private_data);
+	return 0;
+}
+
+static const struct file_operations chardev_ops = {
+	.owner = THIS_MODULE,
+	.open = chardev_open,
+	.release = chardev_release,
+	.unlocked_ioctl = chardev_ioctl,
+	.compat_ioctl = chardev_compat_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice chardev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "hvdetach",
+	.fops = &chardev_ops,
+	.mode = 0600,
+};
+
+int hvd_chardev_init(void)
+{
+	return misc_register(&chardev);
+}
+
+void hvd_chardev_exit(void)
+{
+	misc_deregister(&chardev);
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The virtual exception: an interrupt private to each CPU, by which the hypervisor says that a frame whose
+ * thread sleeps has got an event. Frames hold the truth; a wake-up too many does no harm, any CPU may do it.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
+#include <linux/gfp.h>
+#include <linux/interrupt.h>
+#include <linux/io.h>
+#include <linux/irq.h>
+#include <linux/percpu.h>
+#include <linux/platform_device.h>
+
+#include "hypercall.h"
+#include "thread.h"
+
+static struct ord_event_page *event_page;
+static DEFINE_PER_CPU(int, event_cookie); /* request_percpu_irq() wants a per-CPU variable */
+static int event_irq;
+static int event_hp_state;
+
+static void event_wake(u32 context)
+{
+	struct hvd_thread *t;
+
+	rcu_read_lock();
+	t = rcu_dereference(hvd_contexts[context]);
+	/* Only a sleeper asks: it has set the word before the hypervisor set the bit. */
+	if (t && READ_ONCE(t->frame->wait))
+		wake_up_process(t->task);
+	rcu_read_unlock();
+}
+
+static void event_drain(void)
+{
+	unsigned int word;
+	u64 bits;
+
+	for (word = 0; word < ARRAY_SIZE(event_page->pending); word++) {
+		if (!READ_ONCE(event_page->pending[word]))
+			continue;
+		bits = xchg(&event_page->pending[word], 0);
+		for (; bits; bits &= bits - 1)
+			event_wake(word * 64 + __ffs64(bits));
+	}
+}
+
+static irqreturn_t event_interrupt(int irq, void *data)
+{
+	event_drain();
+	return IRQ_HANDLED;
+}
+
+/**
+ * hvd_event_wait_prepare() - ask for the virtual exception before going to sleep
+ * @frame: current's
+ *
+ * The caller then needs a full barrier (set_current_state()) before it looks at the event word. Linux numbers its
+ * CPUs as the device tree lists them, which is the order of the VM's vCPUs.
+ */
+void hvd_event_wait_prepare(struct ord_frame *frame)
+{
+	int cpu;
+
+	/* A CPU that goes offline waits for this section before it looks for those who wait for it. */
+	preempt_disable();
+	cpu = smp_processor_id();
+	if (!cpu_active(cpu))
+		cpu = cpumask_any(cpu_active_mask);
+	WRITE_ONCE(frame->wait_cpu, cpu);
+	WRITE_ONCE(frame->wait, 1);
+	preempt_enable();
+}
+
+/**
+ * hvd_event_wait_finish() - no virtual exception wanted any more
+ * @frame: current's
+ */
+void hvd_event_wait_finish(struct ord_frame *frame)
+{
+	WRITE_ONCE(frame->wait, 0);
+}
+
+static int event_cpu_online(unsigned int cpu)
+{
+	enable_percpu_irq(event_irq, irq_get_trigger_type(event_irq));
+	return 0;
+}
+
+/* On the CPU that goes away. Whoever waits for its interrupt wakes up, and waits for another one's. */
+static int event_cpu_offline(unsigned int cpu)
+{
+	struct hvd_thread *t;
+	u32 id;
+
+	disable_percpu_irq(event_irq);
+	rcu_read_lock();
+	for (id = 0; id < ORD_CONTEXT_MAX; id++) {
+		t = rcu_dereference(hvd_contexts[id]);
+		if (t && READ_ONCE(t->frame->wait) && READ_ONCE(t->frame->wait_cpu) == cpu)
+			wake_up_process(t->task);
+	}
+	rcu_read_unlock();
+	event_drain();
+	return 0;
+}
+
+/**
+ * hvd_event_init() - take the virtual exception over
+ * @pdev: the node of the device tree, with its interrupt
+ *
+ * Return: 0 or a negative errno.
+ */
+int hvd_event_init(struct platform_device *pdev)
+{
+	long status;
+	int err;
+
+	event_irq = platform_get_irq(pdev, 0);
+	if (event_irq < 0)
+		return event_irq;
+	event_page = (struct ord_event_page *)get_zeroed_page(GFP_KERNEL);
+	if (!event_page)
+		return -ENOMEM;
+	err = request_percpu_irq(event_irq, event_interrupt, "hvdetach", &event_cookie);
+	if (err)
+		goto free_page;
+	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "outrider/hvdetach:online", event_cpu_online,
+				event_cpu_offline);
+	if (err < 0)
+		goto free_irq;
+	event_hp_state = err;
+
+	status = hvd_call_setup(virt_to_phys(event_page));
+	if (status == ORD_OK)
+		return 0;
+	pr_err("the hypervisor does not take the event page (%ld)\n", status);
+	err = hvd_status_errno(status);
+	cpuhp_remove_state(event_hp_state);
+free_irq:
+	free_percpu_irq(event_irq, &event_cookie);
+free_page:
+	free_page((unsigned long)event_page);
+	return err;
+}
+
+/* With no context left. */
+void hvd_event_exit(void)
+{
+	long status = hvd_call_setup(ORD_SETUP_NONE);
+
+	cpuhp_remove_state(event_hp_state);
+	free_percpu_irq(event_irq, &event_cookie);
+	if (status == ORD_OK)
+		free_page((unsigned long)event_page);
+	else
+		pr_err("the hypervisor keeps the event page (%ld)\n", status);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page faults of a detached thread, resolved without going through user mode. Whatever is not an ordinary
+ * fault on an ordinary mapping is left to native re-execution, which makes Linux raise the exact signal.
+ */
+#include <linux/mm.h>
+#include <linux/mmap_lock.h>
+#include <linux/sched/signal.h>
+#include <linux/userfaultfd_k.h>
+#include <asm/esr.h>
+#include <asm/memory.h>
+
+#include "hypercall.h"
+#include "thread.h"
+
+#define FSC_TRANSLATION_LEVEL_MINUS_1 0x2b /* FEAT_LPA2 */
+
+static bool fault_is_resolvable(u64 esr)
+{
+	u64 code = esr & ESR_ELx_FSC;
+
+	if (ESR_ELx_EC(esr) != ESR_ELx_EC_DABT_LOW && ESR_ELx_EC(esr) != ESR_ELx_EC_IABT_LOW)
+		return false;
+	switch (code & ESR_ELx_FSC_TYPE) {
+	case ESR_ELx_FSC_FAULT:
+	case ESR_ELx_FSC_ACCESS:
+	case ESR_ELx_FSC_PERM:
+		return true;
+	}
+	return code == FSC_TRANSLATION_LEVEL_MINUS_1;
+}
+
+/* fixup_user_fault() does not look at these; with the mmap lock held. */
+static bool fault_is_permitted(struct mm_struct *mm, u64 address, bool exec)
+{
+	struct vm_area_struct *vma = find_vma(mm, address);
+
+	/* A stack that has to grow is below its area. */
+	if (!vma || address < vma->vm_start)
+		return false;
+	/* Would be "resolved" as a read, again and again. */
+	if (exec && !(vma->vm_flags & VM_EXEC))
+		return false;
+	/* Would wait for its handler deaf to signals. */
+	return !userfaultfd_armed(vma);
+}
+
+/**
+ * hvd_fault_forget() - the next fault is a new one
+ * @t: current's
+ */
+void hvd_fault_forget(struct hvd_thread *t)
+{
+	t->fault_pc = ~0ull;
+	t->fault_address = ~0ull;
+}
+
+/**
+ * hvd_fault_resolve() - make the page accessible that the frame's event asks for
+ * @t: current's, with ORD_EVENT_FAULT in its frame
+ *
+ * Return: true if the thread can go on where it is; false to let Linux handle the fault natively.
+ */
+bool hvd_fault_resolve(struct hvd_thread *t)
+{
+	struct mm_struct *mm = current->mm;
+	u64 esr = t->frame->esr, pc = t->frame->pc;
+	u64 address = untagged_addr(t->frame->far);
+	bool exec = ESR_ELx_EC(esr) == ESR_ELx_EC_IABT_LOW;
+	bool write = !exec && (esr & ESR_ELx_WNR) && !(esr & ESR_ELx_CM);
+	/* Not FAULT_FLAG_USER: only the native fault path settles a cgroup's out-of-memory state. */
+	unsigned int flags = write ? FAULT_FLAG_WRITE : 0;
+	bool unlocked = false;
+	int err = -EFAULT;
+
+	if (!fault_is_resolvable(esr) || address >= TASK_SIZE_64 || signal_pending(current))
+		return false;
+	if (pc == t->fault_pc && address == t->fault_address)
+		return false; /* what was done for it has not helped */
+	t->fault_pc = pc;
+	t->fault_address = address;
+
+	if (mmap_read_lock_killable(mm))
+		return false;
+	if (fault_is_permitted(mm, address, exec))
+		err = fixup_user_fault(mm, address, flags, &unlocked);
+	mmap_read_unlock(mm);
+	if (err)
+		return false;
+
+	/* Linux expects a spurious fault to have cleaned up the TLB of the CPU that took it. */
+	hvd_call_flush(t->asid, address & PAGE_MASK, 1);
+	return true;
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Finding the hypervisor, and those hypercalls that are not on a hot path. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/errno.h>
+#include <linux/of.h>
+#include <linux/printk.h>
+
+#include "hypercall.h"
+#include "thread.h"
+
+u32 hvd_abi_version;
+u64 hvd_features;
+
+/**
+ * hvd_status_errno() - the errno that a program gets for a hypercall's status
+ * @status: an ord_status
+ *
+ * Return: 0 or a negative errno.
+ */
+int hvd_status_errno(long status)
+{
+	switch (status) {
+	case ORD_OK:
+		return 0;
+	case ORD_BAD_CORE:
+		return -ENODEV;
+	case ORD_CORE_OWNED:
+	case ORD_NO_RIGHT:
+		return -EPERM;
+	case ORD_BUSY:
+	case ORD_EXISTS:
+		return -EBUSY;
+	case ORD_NO_MEMORY:
+		return -ENOMEM;
+	case ORD_BAD_PARAM:
+		return -EINVAL;
+	case ORD_BAD_VERSION:
+		return -EPROTO;
+	case ORD_NOT_SUPPORTED:
+		return -EOPNOTSUPP;
+	default:
+		return -EIO;
+	}
+}
+
+/**
+ * hvd_hypervisor_find() - look for Outrider and agree on the ABI
+ *
+ * Without a hypervisor HVC is undefined at EL1, so nothing is asked before the device tree and the PSCI
+ * conduit have both said that there is one.
+ *
+ * Return: 0, -ENODEV without Outrider, -EPROTO if it speaks another version; says why in the log.
+ */
+int hvd_hypervisor_find(void)
+{
+	struct device_node *node = of_find_compatible_node(NULL, NULL, HVD_COMPATIBLE);
+	struct arm_smccc_res res;
+	long status;
+
+	if (!node) {
+		pr_err("this machine does not run under Outrider (no \"%s\" in its device tree)\n", HVD_COMPATIBLE);
+		return -ENODEV;
+	}
+	of_node_put(node);
+	if (arm_smccc_1_1_get_conduit() != SMCCC_CONDUIT_HVC) {
+		pr_err("the device tree names Outrider, but firmware calls do not go through HVC\n");
+		return -ENODEV;
+	}
+	hvd_call(ORD_HC_CALL_UID, 0, 0, 0, 0, &res);
+	if ((u32)res.a0 != ORD_UID_0 || (u32)res.a1 != ORD_UID_1 || (u32)res.a2 != ORD_UID_2 ||
+	    (u32)res.a3 != ORD_UID_3) {
+		pr_err("the device tree names Outrider, but another hypervisor answers (%08x %08x %08x %08x)\n",
+		       (u32)res.a0, (u32)res.a1, (u32)res.a2, (u32)res.a3);
+		return -ENODEV;
+	}
+	status = hvd_call(ORD_HC_INFO, ORD_ABI_VERSION, 0, 0, 0, &res);
+	hvd_abi_version = res.a1;
+	hvd_features = res.a2;
+	if (status == ORD_BAD_VERSION || (status == ORD_OK && hvd_abi_version >> 16 != ORD_ABI_MAJOR)) {
+		pr_err("the hypervisor speaks ABI %u.%u, this module %u.%u\n", hvd_abi_version >> 16,
+		       hvd_abi_version & 0xffff, ORD_ABI_MAJOR, ORD_ABI_MINOR);
+		return -EPROTO;
+	}
+	if (status != ORD_OK) {
+		pr_err("the hypervisor refuses to be asked for its version (%ld)\n", status);
+		return -ENODEV;
+	}
+	if (!(hvd_features & ORD_FEATURE_HW_TLB)) {
+		pr_err("the hypervisor does not broadcast TLB invalidation, which this module relies on\n");
+		return -EPROTO;
+	}
+	return 0;
+}
+
+/**
+ * hvd_core_info() - describe one core
+ * @core: index, from 0
+ * @info: result
+ *
+ * Return: 0, or -ENODEV if there is no such core.
+ */
+int hvd_core_info(u32 core, struct hvd_core *info)
+{
+	struct arm_smccc_res res;
+	long status = hvd_call(ORD_HC_CORE_INFO, core, 0, 0, 0, &res);
+
+	if (status != ORD_OK)
+		return hvd_status_errno(status);
+	info->flags = res.a1;
+	info->context = res.a2;
+	info->mpidr = res.a3;
+	return 0;
+}
+
+/**
+ * hvd_core_stats() - counters of one core since boot
+ * @core: index, from 0
+ * @entries: entries to the hypervisor
+ * @irqs: interrupts that it took
+ * @runs: runs of guests and detached threads
+ *
+ * Return: 0 or a negative errno, with all counters zero.
+ */
+int hvd_core_stats(u32 core, u64 *entries, u64 *irqs, u64 *runs)
+{
+	struct arm_smccc_res res;
+	long status = hvd_call(ORD_HC_CORE_STATS, core, 0, 0, 0, &res);
+
+	if (status != ORD_OK) {
+		*entries = *irqs = *runs = 0;
+		return hvd_status_errno(status);
+	}
+	*entries = res.a1;
+	*irqs = res.a2;
+	*runs = res.a3;
+	return 0;
+}
+
+/**
+ * hvd_pool_info() - use of one of the hypervisor's pools
+ * @pool: enum ord_pool
+ * @used: objects in use
+ * @capacity: objects there are
+ *
+ * Return: 0 or a negative errno.
+ */
+int hvd_pool_info(u32 pool, u64 *used, u64 *capacity)
+{
+	struct arm_smccc_res res;
+	long status = hvd_call(ORD_HC_POOL_INFO, pool, 0, 0, 0, &res);
+
+	if (status != ORD_OK)
+		return hvd_status_errno(status);
+	*used = res.a1;
+	*capacity = res.a2;
+	return 0;
+}
+
+static long context_create(u64 frame_ipa, u32 core, u32 prio, u32 *context)
+{
+	struct arm_smccc_res res;
+	long status = hvd_call(ORD_HC_CREATE, frame_ipa, core, prio, 0, &res);
+
+	if (status == ORD_OK)
+		*context = res.a1;
+	return status;
+}
+
+/**
+ * hvd_context_create() - create a context on a core
+ * @frame_ipa: physical address of its frame
+ * @core: which one, or ORD_CORE_ANY for any host core without a context; the one taken is stored here
+ * @prio: ORD_PRIO_MIN..ORD_PRIO_MAX
+ * @context: its id
+ *
+ * Return: 0, -ENOSPC if all host cores are taken, or what hvd_status_errno() makes of the status.
+ */
+int hvd_context_create(u64 frame_ipa, u32 *core, u32 prio, u32 *context)
+{
+	struct hvd_core info;
+	long status;
+	u32 i;
+
+	if (*core != ORD_CORE_ANY)
+		return hvd_status_errno(context_create(frame_ipa, *core, prio, context));
+
+	for (i = 0; hvd_core_info(i, &info) == 0; i++) {
+		if (!(info.flags & ORD_CORE_HOST) || info.context)
+			continue;
+		status = context_create(frame_ipa, i, prio, context);
+		if (status == ORD_BUSY) /* somebody was faster */
+			continue;
+		*core = i;
+		return hvd_status_errno(status);
+	}
+	return -ENOSPC;
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Outrider's guest module: lets threads of this Linux leave it and run on cores that it does not own.
+ *
+ * The hypervisor announces itself by a node in the device tree, by which the module loads and which holds the
+ * interrupt that brings threads' events.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kobject.h>
+#include <linux/mod_devicetable.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/reboot.h>
+#include <linux/sysfs.h>
+
+#include "compat.h"
+#include "hypercall.h"
+#include "thread.h"
+
+static struct kobject *sysfs_folder; /* /sys/kernel/outrider */
+
+static ssize_t version_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u.%u\n", hvd_abi_version >> 16, hvd_abi_version & 0xffff);
+}
+
+static struct kobj_attribute version_attribute = __ATTR_RO(version);
+
+static int main_sysfs_init(void)
+{
+	int err;
+
+	sysfs_folder = kobject_create_and_add("outrider", kernel_kobj);
+	if (!sysfs_folder)
+		return -ENOMEM;
+	err = sysfs_create_file(sysfs_folder, &version_attribute.attr);
+	if (err)
+		kobject_put(sysfs_folder);
+	return err;
+}
+
+/* Last of all before the machine restarts or another kernel takes over its memory. */
+static int main_reboot(struct notifier_block *block, unsigned long action, void *data)
+{
+	hvd_thread_stop_all();
+	hvd_call_setup(ORD_SETUP_NONE);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_notifier = {
+	.notifier_call = main_reboot,
+	.priority = INT_MIN,
+};
+
+static int main_probe(struct platform_device *pdev)
+{
+	int err;
+
+	err = hvd_thread_init();
+	if (err)
+		return err;
+	err = hvd_event_init(pdev);
+	if (err)
+		goto exit_thread;
+	err = hvd_probe_init();
+	if (err)
+		goto exit_event;
+	err = register_reboot_notifier(&reboot_notifier);
+	if (err)
+		goto exit_probe;
+	err = main_sysfs_init();
+	if (err)
+		goto exit_reboot;
+	err = hvd_chardev_init();
+	if (err)
+		goto exit_sysfs;
+	pr_info("Outrider, ABI %u.%u\n", hvd_abi_version >> 16, hvd_abi_version & 0xffff);
+	return 0;
+
+exit_sysfs:
+	kobject_put(sysfs_folder);
+exit_reboot:
+	unregister_reboot_notifier(&reboot_notifier);
+exit_probe:
+	hvd_probe_exit();
+exit_event:
+	hvd_event_exit();
+exit_thread:
+	hvd_thread_exit();
+	return err;
+}
+
+/*
+ * No thread is left: each one, and each open file, holds a reference to the module. What may still be on its way
+ * is a work's or an interrupt's last instructions.
+ */
+static HVD_REMOVE_TYPE main_remove(struct platform_device *pdev)
+{
+	hvd_chardev_exit();
+	kobject_put(sysfs_folder);
+	unregister_reboot_notifier(&reboot_notifier);
+	hvd_probe_exit();
+	hvd_event_exit();
+	hvd_thread_exit();
+	hvd_text_quiesce();
+	HVD_REMOVE_RETURN;
+}
+
+static const struct of_device_id main_match[] = {
+	{ .compatible = HVD_COMPATIBLE },
+	{}
+};
+MODULE_DEVICE_TABLE(of, main_match);
+
+static struct platform_driver main_driver = {
+	.probe = main_probe,
+	.remove = main_remove,
+	.driver = {
+		.name = "hvdetach",
+		.of_match_table = main_match,
+		.suppress_bind_attrs = true, /* unbinding would not ask the threads */
+	},
+};
+
+static bool main_bound(void)
+{
+	struct device *dev = driver_find_next_device(&main_driver.driver, NULL);
+
+	put_device(dev);
+	return dev;
+}
+
+static int __init main_init(void)
+{
+	int err = hvd_hypervisor_find();
+
+	if (err)
+		return err;
+	err = platform_driver_register(&main_driver);
+	if (err)
+		return err;
+	/* A driver whose probe failed stays registered: rather say so to whoever loads it. */
+	if (!main_bound()) {
+		platform_driver_unregister(&main_driver);
+		pr_err("cannot take the hypervisor's device over\n");
+		return -ENODEV;
+	}
+	return 0;
+}
+module_init(main_init);
+
+static void __exit main_exit(void)
+{
+	platform_driver_unregister(&main_driver);
+}
+module_exit(main_exit);
+
+MODULE_DESCRIPTION("Outrider: detach threads to the microhypervisor's cores");
+MODULE_AUTHOR("Outrider");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("1.0");

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Parking: the thread's kernel side waits here, in a task_work, while its user side runs on a host core.
+ *
+ *   sys_exit probe, re-capture timer --> task_work --> capture --> RUN --> spin, sleep --> event
+ *                                            |                      ^                      |
+ *                              not now: drop, arm timer             `---- fault resolved --+
+ *                                                                                          v
+ *                              user mode, at the instruction to execute natively <-- registers back
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/moduleparam.h>
+#include <linux/printk.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
+#include <asm/arch_timer.h>
+#include <asm/timex.h>
+
+#include "hypercall.h"
+#include "thread.h"
+
+/* Waits of other works before this one, in one task_work_run(): that loop ends only with an empty list. */
+#define PARK_REQUEUE_MAX 8
+/* Runs refused in a row before a thread is left in Linux for good. */
+#define PARK_FAILURES_MAX 100
+/* How long to wait for the answer to a recall before sleeping for it, and for complaining. */
+#define PARK_RECALL_SPIN_US 100
+#define PARK_RECALL_SECONDS 5
+
+static unsigned int spin_us = 10;
+module_param(spin_us, uint, 0644);
+MODULE_PARM_DESC(spin_us, "longest time to spin for a thread's next event before its kernel side sleeps");
+
+static u64 park_ticks(unsigned int us)
+{
+	return div_u64((u64)us * arch_timer_get_cntfrq(), USEC_PER_SEC);
+}
+
+static u32 park_event(struct hvd_thread *t)
+{
+	return smp_load_acquire(&t->frame->event);
+}
+
+static void park_work(struct callback_head *head);
+
+void hvd_park_init(struct hvd_thread *t)
+{
+	init_task_work(&t->work, park_work);
+	t->spin = park_ticks(spin_us);
+}
+
+/**
+ * hvd_park_queue() - park current when it next goes to user mode
+ * @t: current's; from its own system call or from an interrupt that stopped it in user mode
+ *
+ * Return: true if it is queued, now or already.
+ */
+bool hvd_park_queue(struct hvd_thread *t)
+{
+	if (test_and_set_bit(HVD_QUEUED, &t->flags))
+		return true;
+	t->requeues = 0;
+	/* Only ever TWA_RESUME: a signal-like wake-up would run the work inside of get_signal(). */
+	if (!task_work_add(current, &t->work, TWA_RESUME))
+		return true;
+	clear_bit(HVD_QUEUED, &t->flags);
+	return false;
+}
+
+/*
+ * Works also run inside of ptrace_notify(), get_signal() and while exiting, where parking would be wrong.
+ * Only resume_user_mode_work() has just cleared this flag, which hvd_park_queue() set.
+ */
+static bool park_permitted(void)
+{
+	return !test_thread_flag(TIF_NOTIFY_RESUME) && !signal_pending(current) &&
+	       !(current->flags & PF_EXITING) && !READ_ONCE(hvd_stopping);
+}
+
+static void park_drop(struct hvd_thread *t, u64 pc)
+{
+	clear_bit(HVD_TIMER, &t->flags);
+	set_bit(HVD_DROPPED, &t->flags);
+	hvd_recapture_arm(t, true, pc);
+}
+
+/* Starts the user side. On failure nothing has changed and the thread's registers are still in pt_regs. */
+static bool park_run(struct hvd_thread *t)
+{
+	long status;
+
+	WRITE_ONCE(t->state, ORD_THREAD_DETACHED);
+	smp_mb(); /* pairs with hvd_thread_stop_all() */
+	if (READ_ONCE(hvd_stopping) || signal_pending(current))
+		return false;
+
+	/* Written here as well: the hypervisor takes the frame over on another core, a moment later. */
+	WRITE_ONCE(t->frame->event, ORD_EVENT_RUNNING);
+	status = hvd_call_run(t->context);
+	if (status == ORD_OK)
+		return true;
+
+	WRITE_ONCE(t->frame->event, ORD_EVENT_NONE);
+	if (++t->failures == PARK_FAILURES_MAX) {
+		set_bit(HVD_REJECTED, &t->flags);
+		pr_err("%s[%d] stays in Linux: the hypervisor does not run it (%ld)\n", current->comm,
+		       task_pid_nr(current), status);
+	}
+	return false;
+}
+
+/* The answer comes soon, unless the hypervisor is broken: without the registers there is no way on. */
+static void park_recall(struct hvd_thread *t)
+{
+	u64 end = get_cycles() + park_ticks(PARK_RECALL_SPIN_US);
+	unsigned int waits = 0;
+
+	hvd_call_recall(t->context);
+	while (park_event(t) == ORD_EVENT_RUNNING && get_cycles() < end)
+		cpu_relax();
+
+	for (;;) {
+		hvd_event_wait_prepare(t->frame);
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		if (park_event(t) != ORD_EVENT_RUNNING)
+			break;
+		schedule_timeout(HZ / 10);
+		if (park_event(t) != ORD_EVENT_RUNNING)
+			break;
+		if (++waits == PARK_RECALL_SECONDS * 10)
+			pr_err("core %u does not answer the recall of %s[%d]\n", t->core, current->comm,
+			       task_pid_nr(current));
+		hvd_call_recall(t->context);
+	}
+	__set_current_state(TASK_RUNNING);
+	hvd_event_wait_finish(t->frame);
+}
+
+/*
+ * Waits for the event. A short run is likely to be followed by another one, so spin for it: sleeping costs
+ * some 3,500 instructions, seeing it while spinning some 500.
+ */
+static void park_wait(struct hvd_thread *t)
+{
+	u64 start = get_cycles(), limit = park_ticks(spin_us), spin = min(t->spin, limit);
+	bool recall = false;
+
+	while (park_event(t) == ORD_EVENT_RUNNING) {
+		if (signal_pending(current) || READ_ONCE(hvd_stopping)) {
+			recall = true;
+			goto out;
+		}
+		if (need_resched() || get_cycles() - start >= spin)
+			goto sleep;
+		cpu_relax();
+	}
+	t->spin = limit;
+	return;
+
+sleep:
+	for (;;) {
+		/* Plain TASK_INTERRUPTIBLE: a freezable sleep would be frozen without being woken. */
+		hvd_event_wait_prepare(t->frame);
+		set_current_state(TASK_INTERRUPTIBLE); /* full barrier: wait word before event word */
+		if (park_event(t) != ORD_EVENT_RUNNING)
+			break;
+		if (signal_pending(current) || READ_ONCE(hvd_stopping)) {
+			recall = true;
+			break;
+		}
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	hvd_event_wait_finish(t->frame);
+	t->spin = get_cycles() - start <= limit ? limit : t->spin / 2;
+out:
+	if (recall)
+		park_recall(t);
+}
+
+/*
+ * Registers back, so that the instruction which needs Linux is executed natively. Whatever the event is:
+ * one that raced with a recall is as good as an answer to it, and is not lost, because native execution
+ * repeats it.
+ */
+static void park_return(struct hvd_thread *t, struct pt_regs *regs, u32 event)
+{
+	hvd_capture_load(t, regs, event == ORD_EVENT_SYSCALL);
+	hvd_fp_load(t->frame);
+	hvd_rseq_show(t);
+	t->forwards++;
+	clear_bit(HVD_DROPPED, &t->flags);
+
+	switch (event) {
+	case ORD_EVENT_SYSCALL:
+		/* The sys_exit probe brings it back; the timer only if a signal gets in between. */
+		hvd_recapture_arm(t, signal_pending(current), 0);
+		break;
+	case ORD_EVENT_RECALLED:
+		hvd_recapture_arm(t, true, 0);
+		break;
+	default:
+		hvd_recapture_arm(t, true, regs->pc);
+	}
+}
+
+/* Current leaves Linux, and comes back in here with its registers in @regs. */
+static void park(struct hvd_thread *t)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+	bool ran = false, again;
+	u32 event = ORD_EVENT_NONE;
+
+	if (!hvd_thread_eligible(current) || hvd_space_enter(t) || !hvd_rseq_hide(t, regs->pc)) {
+		park_drop(t, 0);
+		return;
+	}
+	hvd_fp_save(t->frame);
+	hvd_capture_save(t, regs);
+	hvd_fault_forget(t);
+	if (test_and_clear_bit(HVD_TIMER, &t->flags))
+		t->recaptures++;
+
+	do {
+		again = false;
+		if (!park_run(t))
+			break;
+		ran = true;
+		park_wait(t);
+		event = park_event(t);
+		if (event == ORD_EVENT_FAULT)
+			again = hvd_fault_resolve(t);
+		else
+			hvd_fault_forget(t);
+	} while (again);
+	WRITE_ONCE(t->state, ORD_THREAD_ATTACHED);
+
+	if (ran && event != ORD_EVENT_REJECTED) {
+		t->failures = 0;
+		park_return(t, regs, event);
+		return;
+	}
+	/* It has not run: pt_regs and the FP registers in thread_struct are what they were. */
+	if (event == ORD_EVENT_REJECTED) {
+		set_bit(HVD_REJECTED, &t->flags);
+		pr_err("%s[%d] stays in Linux: the hypervisor rejects its frame (%lld)\n", current->comm,
+		       task_pid_nr(current), (long long)t->frame->esr);
+	}
+	hvd_rseq_show(t);
+	park_drop(t, 0);
+}
+
+static void park_work(struct callback_head *head)
+{
+	struct hvd_thread *t = container_of(head, struct hvd_thread, work);
+	bool others = head->next || task_work_pending(current);
+
+	clear_bit(HVD_QUEUED, &t->flags);
+	if (test_bit(HVD_ENDED, &t->flags)) {
+		hvd_thread_put(t);
+		return;
+	}
+	if (!park_permitted()) {
+		park_drop(t, 0);
+		return;
+	}
+	/*
+	 * Newest first is the order of works: those that were queued before, such as the delayed close of a
+	 * pipe, would otherwise wait until this thread needs Linux again.
+	 */
+	if (others) {
+		if (t->requeues++ < PARK_REQUEUE_MAX) {
+			set_bit(HVD_QUEUED, &t->flags);
+			if (!task_work_add(current, &t->work, TWA_NONE))
+				return;
+			clear_bit(HVD_QUEUED, &t->flags);
+		}
+		park_drop(t, 0);
+		return;
+	}
+	park(t);
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Re-capture: a thread that went native and is not brought back by the end of a system call is brought back
+ * by a timer that finds it in user mode. No path leaves a thread attached for good.
+ *
+ *   armed when it goes native --> timer --> is it in user mode on this CPU? ---yes--> park
+ *                                   ^         | on another CPU: interrupt that one, ask there
+ *                                   `---------+ not running, or in the kernel: later
+ *                                             ` asleep in a system call that sys_exit will end: never
+ */
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/sched/task_stack.h>
+#include <asm/irq_regs.h>
+#include <asm/ptrace.h>
+
+#include "compat.h"
+#include "thread.h"
+
+/* The first look after a fault or signal, the longest pause between two, and the first one after an SVC. */
+#define RECAPTURE_SOON (200 * NSEC_PER_USEC)
+#define RECAPTURE_MAX  (64 * NSEC_PER_MSEC)
+#define RECAPTURE_LATE (10 * NSEC_PER_MSEC)
+/* Found as often at the instruction where it went native, it is a loop that stays there. */
+#define RECAPTURE_TICKS 3
+
+/* With the lock held. */
+static void recapture_start(struct hvd_thread *t)
+{
+	t->armed = true;
+	hrtimer_start(&t->timer, t->delay, HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+/*
+ * The thread is current and an interrupt has come. Returns true if it is to be asked again later. If parking
+ * fails afterwards, park_drop() arms the timer itself.
+ */
+static bool recapture_here(struct hvd_thread *t)
+{
+	struct pt_regs *regs = get_irq_regs();
+
+	if (!regs || !user_mode(regs))
+		return true;
+	if (!hvd_thread_eligible(current))
+		return true;
+	/* The instruction that needed Linux may not have been executed yet. */
+	if (regs->pc == t->native_pc && ++t->ticks < RECAPTURE_TICKS)
+		return true;
+	set_bit(HVD_TIMER, &t->flags);
+	return !hvd_park_queue(t);
+}
+
+/* Is it asleep in a system call, and will the end of that call capture it? */
+static bool recapture_is_expected(struct hvd_thread *t)
+{
+	return !test_bit(HVD_DROPPED, &t->flags) &&
+	       (READ_ONCE(t->task->__state) & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)) &&
+	       READ_ONCE(task_pt_regs(t->task)->syscallno) != NO_SYSCALL;
+}
+
+/* With the lock held: stop or go on? */
+static bool recapture_is_over(struct hvd_thread *t)
+{
+	return test_bit(HVD_ENDED, &t->flags) || test_bit(HVD_QUEUED, &t->flags) ||
+	       test_bit(HVD_REJECTED, &t->flags) || READ_ONCE(t->state) == ORD_THREAD_DETACHED ||
+	       READ_ONCE(hvd_stopping);
+}
+
+static void recapture_back_off(struct hvd_thread *t)
+{
+	t->delay = min_t(ktime_t, t->delay * 2, RECAPTURE_MAX);
+}
+
+static enum hrtimer_restart recapture_timer(struct hrtimer *timer)
+{
+	struct hvd_thread *t = container_of(timer, struct hvd_thread, timer);
+	enum hrtimer_restart restart = HRTIMER_NORESTART;
+	bool again;
+	int cpu;
+
+	raw_spin_lock(&t->lock);
+	if (recapture_is_over(t)) {
+		t->armed = false;
+		goto out;
+	}
+	if (t->task == current) {
+		again = recapture_here(t);
+	} else {
+		cpu = task_cpu(t->task);
+		if (READ_ONCE(t->task->on_cpu) && cpu != smp_processor_id()) {
+			refcount_inc(&t->refs);
+			if (!smp_call_function_single_async(cpu, &t->csd))
+				goto out; /* still armed: recapture_chase() goes on */
+			/* Cannot be the last one: the thread has not ended, as the lock is held. */
+			refcount_dec(&t->refs);
+		}
+		again = !recapture_is_expected(t);
+	}
+	if (again) {
+		recapture_back_off(t);
+		hrtimer_forward_now(timer, t->delay);
+		restart = HRTIMER_RESTART;
+	} else {
+		t->armed = false;
+	}
+out:
+	raw_spin_unlock(&t->lock);
+	return restart;
+}
+
+/* On the CPU where the thread was seen, in an interrupt. */
+static void recapture_chase(void *info)
+{
+	struct hvd_thread *t = info;
+	unsigned long irq_flags;
+	bool again = false;
+
+	raw_spin_lock_irqsave(&t->lock, irq_flags);
+	if (!recapture_is_over(t))
+		again = t->task == current ? recapture_here(t) : !recapture_is_expected(t);
+	t->armed = false;
+	if (again) {
+		recapture_back_off(t);
+		recapture_start(t);
+	}
+	raw_spin_unlock_irqrestore(&t->lock, irq_flags);
+	hvd_thread_put(t);
+}
+
+void hvd_recapture_init(struct hvd_thread *t)
+{
+	hvd_hrtimer_setup(&t->timer, recapture_timer, HRTIMER_MODE_REL_PINNED_HARD);
+	INIT_CSD(&t->csd, recapture_chase, t);
+}
+
+/**
+ * hvd_recapture_arm() - see to it that current is captured again
+ * @t: current's
+ * @soon: no end of a system call is going to do it
+ * @pc: the instruction to execute natively first; 0 if any place will do
+ */
+void hvd_recapture_arm(struct hvd_thread *t, bool soon, u64 pc)
+{
+	unsigned long irq_flags;
+
+	/* The hot path: a timer from an earlier call is still on its way, and will do. */
+	if (!soon && READ_ONCE(t->armed))
+		return;
+	raw_spin_lock_irqsave(&t->lock, irq_flags);
+	t->native_pc = pc;
+	t->ticks = 0;
+	if (!test_bit(HVD_ENDED, &t->flags) && !test_bit(HVD_REJECTED, &t->flags)) {
+		t->delay = soon ? RECAPTURE_SOON : RECAPTURE_LATE;
+		recapture_start(t);
+	}
+	raw_spin_unlock_irqrestore(&t->lock, irq_flags);
+}
+
+/**
+ * hvd_recapture_stop() - the thread ends: no new timer or chase begins. Atomic context allowed.
+ * @t: current's
+ */
+void hvd_recapture_stop(struct hvd_thread *t)
+{
+	unsigned long irq_flags;
+
+	raw_spin_lock_irqsave(&t->lock, irq_flags);
+	set_bit(HVD_ENDED, &t->flags);
+	WRITE_ONCE(t->state, ORD_THREAD_ATTACHED);
+	raw_spin_unlock_irqrestore(&t->lock, irq_flags);
+}
+
+/**
+ * hvd_recapture_cancel() - wait until the timer is not running. May sleep.
+ * @t: ended, with no reference left
+ */
+void hvd_recapture_cancel(struct hvd_thread *t)
+{
+	hrtimer_cancel(&t->timer);
+}

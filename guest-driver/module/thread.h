@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A detached thread as the module sees it, and what each file offers to the others.
+ *
+ *   task --hash--> hvd_thread --frame--> one page shared with the hypervisor
+ *                     |   |  `-- mm whose ASID is pinned (space.c)
+ *                     |   `----- hvd_file: keeps the last record after the thread has ended (chardev.c)
+ *                     `--------- slot in hvd_contexts[], by the hypervisor's context id (event.c)
+ *
+ * Everything in it belongs to the thread itself (it runs as `current`), except what `lock` protects and
+ * what is said below. doc/detach-states.md has the states and who may leave them.
+ *
+ * Locks, all of them innermost but in this order: hvd_thread.lock, then the timer base. hash_lock and
+ * hvd_file.lock are leaves. Raw, because interrupts and tracepoint probes take them on PREEMPT_RT too.
+ */
+#ifndef HVDETACH_THREAD_H
+#define HVDETACH_THREAD_H
+
+#include <linux/hrtimer.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+#include <linux/spinlock.h>
+#include <linux/task_work.h>
+#include <linux/workqueue.h>
+#include <outrider/detach.h>
+#include <outrider/ioctl.h>
+
+#define HVD_COMPATIBLE "outrider,detach-1.0"
+
+/* Bits of hvd_thread.flags, which are set and cleared atomically. */
+enum hvd_flag {
+	HVD_QUEUED,    /* the task_work is queued and has not begun */
+	HVD_ENDED,     /* no longer detached; frees itself when the last reference goes */
+	HVD_DESTROYED, /* the hypervisor was told to forget the context */
+	HVD_LEAKED,    /* but did not: its frame stays allocated */
+	HVD_DROPPED,   /* a park was given up since the last native return: the timer must bring it back */
+	HVD_TIMER,     /* the queued park comes from the re-capture timer */
+	HVD_REJECTED,  /* the hypervisor does not take this thread: stays in Linux, said so in the log */
+};
+
+struct hvd_file;
+
+struct hvd_thread {
+	struct hlist_node node; /* in the hash, by task */
+	struct task_struct *task;
+	struct ord_frame *frame;
+	struct hvd_file *file;
+	unsigned long flags;
+	u32 context;
+	u32 core;
+	u32 prio;
+	u32 state; /* enum ord_thread_state; read by others */
+	u64 forwards, recaptures;
+
+	/* park.c */
+	struct callback_head work;
+	unsigned int requeues; /* in one task_work_run() */
+	unsigned int failures; /* runs refused in a row */
+	u64 spin;              /* counter ticks to spin before sleeping */
+
+	/* space.c */
+	struct mm_struct *mm; /* mmgrab()ed, its ASID pinned; NULL if none */
+	u64 asid;
+
+	/* fault.c: the last fault that was resolved, to see one that comes back */
+	u64 fault_pc, fault_address;
+
+	/* rseq.c */
+	u32 rseq_cpu_id;
+	bool rseq_hidden;
+
+	/* recapture.c; under lock */
+	raw_spinlock_t lock;
+	struct hrtimer timer;
+	call_single_data_t csd;
+	bool armed;            /* the timer, or the csd that chases the thread, is on its way */
+	ktime_t delay;
+	u64 native_pc;         /* where it went native: capture needs progress */
+	unsigned int ticks;    /* that found it in user mode at native_pc */
+
+	refcount_t refs; /* the thread itself, a csd on its way */
+	struct rcu_work release;
+	struct mm_struct *mm_left; /* to be dropped where sleeping is allowed */
+};
+
+/* thread.c */
+extern bool hvd_stopping; /* the machine goes down: nobody parks any more */
+extern struct hvd_thread __rcu *hvd_contexts[ORD_CONTEXT_MAX];
+struct hvd_thread *hvd_thread_find(struct task_struct *task);
+bool hvd_thread_eligible(struct task_struct *task);
+int hvd_thread_start(struct hvd_file *file, struct ord_ioc_detach *arg);
+void hvd_thread_end(struct hvd_thread *t);
+void hvd_thread_put(struct hvd_thread *t);
+void hvd_thread_record(struct hvd_thread *t, struct ord_ioc_thread *record);
+void hvd_thread_stop_all(void);
+int hvd_thread_init(void);
+void hvd_thread_exit(void);
+
+/* park.c */
+bool hvd_park_queue(struct hvd_thread *t);
+void hvd_park_init(struct hvd_thread *t);
+
+/* capture.c */
+void hvd_capture_save(struct hvd_thread *t, struct pt_regs *regs);
+void hvd_capture_load(struct hvd_thread *t, struct pt_regs *regs, bool on_syscall);
+
+/* fp.c */
+void hvd_fp_save(struct ord_frame *frame);
+void hvd_fp_load(const struct ord_frame *frame);
+
+/* rseq.c */
+bool hvd_rseq_hide(struct hvd_thread *t, u64 pc);
+void hvd_rseq_show(struct hvd_thread *t);
+
+/* space.c */
+int hvd_space_enter(struct hvd_thread *t);
+struct mm_struct *hvd_space_leave(struct hvd_thread *t);
+
+/* fault.c */
+bool hvd_fault_resolve(struct hvd_thread *t);
+void hvd_fault_forget(struct hvd_thread *t);
+
+/* probe.c */
+int hvd_probe_get(void);
+void hvd_probe_put(void);
+int hvd_probe_init(void);
+void hvd_probe_exit(void);
+
+/* recapture.c */
+void hvd_recapture_init(struct hvd_thread *t);
+void hvd_recapture_arm(struct hvd_thread *t, bool soon, u64 pc);
+void hvd_recapture_stop(struct hvd_thread *t);
+void hvd_recapture_cancel(struct hvd_thread *t);
+
+/* event.c */
+struct platform_device;
+void hvd_event_wait_prepare(struct ord_frame *frame);
+void hvd_event_wait_finish(struct ord_frame *frame);
+int hvd_event_init(struct platform_device *pdev);
+void hvd_event_exit(void);
+
+/* chardev.c */
+struct hvd_file *hvd_file_get(struct hvd_file *file);
+void hvd_file_put(struct hvd_file *file);
+void hvd_file_store(struct hvd_file *file, const struct ord_ioc_thread *record);
+int hvd_chardev_init(void);
+void hvd_chardev_exit(void);
+
+#endif
