@@ -58,7 +58,7 @@ enum ord_call {
     ORD_CALL_IRQ_BIND = 15,
     /* irq_control(irq cap, op ORD_IRQ_*) -> x1 for ORD_IRQ_GET: bits ORD_IRQ_STATE_* */
     ORD_CALL_IRQ_CONTROL = 16,
-    /* cap_delete(cap): drops it; the object goes with its last capability. */
+    /* cap_delete(cap): reserved, NOT_SUPPORTED in version 1: objects live as long as their task. */
     ORD_CALL_CAP_DELETE = 17,
     /* power(power cap, op ORD_POWER_*): does not return if it succeeds. */
     ORD_CALL_POWER = 18,
@@ -112,6 +112,7 @@ enum ord_cap {
     ORD_CAP_POWER = 3,
     ORD_CAP_IRQ_CONTROL = 4,
     ORD_CAP_DEVICES = 5, /* memory object: all physical addresses that are not RAM; offset = address */
+    ORD_CAP_THREAD = 6,  /* its first thread */
     ORD_CAP_RAM = 8,     /* resource i of type RAM has the capability ORD_CAP_RAM + its index */
     ORD_CAP_FIRST_FREE = 48,
     ORD_CAP_COUNT = 512,

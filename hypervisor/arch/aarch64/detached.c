@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Detached threads: EL0 with the process's stage 1, the VM's stage 2, and no kernel.
+ *
+ *   EL0 --exception--> EL1 at VBAR_EL1 = STUB_VA: `hvc` --> EL2 reads ESR_EL1, ELR_EL1, FAR_EL1, SPSR_EL1
+ *
+ *   TTBR1_EL1 -> stub_l2[15] -> stub_l3[511] -> stub_page, at the last page of the address space
+ *
+ * Stub page and tables have IPAs of their own: their physical addresses, which the guest does not own,
+ * mapped read-only.
+ */
+#include "detached.h"
+
+#include "call.h"
+#include "core.h"
+#include "ptab.h"
+#include "string.h"
+#include "sysreg.h"
+#include "vm.h"
+#include "world.h"
+#include <arch/platform.h>
+#include <arch/ptab.h>
+#include <arch/thread.h>
+
+#define STUB_VA 0xfffffffffffff000ull
+
+/* TCR_EL1: the lower half, A1, and what is for both; then our upper half. */
+#define TCR_T0_MASK                                                                                          \
+    (BIT_RANGE(15, 0) | BIT(22) | BIT_RANGE(37, 32) | BIT(39) | BIT(40) | BIT(41) | BIT_RANGE(46, 43) |       \
+     BIT(51) | BIT(53) | BIT(55) | BIT(57) | BIT(59))
+#define TCR_A1  BIT(22)
+#define TCR_DS  BIT(59)
+#define TCR_T1  (39ull << 16 /* T1SZ: 25 bits */ | 1ull << 24 | 1ull << 26 | 3ull << 28 | 2ull << 30 /* 4K */)
+#define MAIR_STUB 7 /* attribute index that Linux does not use */
+
+#define PTE_TABLE   3ull
+#define PTE_PAGE    3ull
+#define PTE_AP_RO   (2ull << 6) /* EL1 read-only, EL0 none */
+#define PTE_SH_IS   (3ull << 8)
+#define PTE_AF      BIT(10)
+#define PTE_NG      BIT(11)
+#define PTE_UXN     BIT(54)
+
+#define CNTKCTL_MASK (BIT_RANGE(7, 0) | BIT(17)) /* counters and event stream; not the timers */
+#define CPACR_FPEN   BIT_RANGE(21, 20)
+
+extern char stub_page[];
+
+/* [0]: 48-bit descriptors; [1]: TCR_EL1.DS = 1, where bits 9:8 are address bits. */
+static uint64_t stub_l2[2][512] __attribute__((aligned(4096)));
+static uint64_t stub_l3[2][512] __attribute__((aligned(4096)));
+
+void detached_init(void)
+{
+    for (int ds = 0; ds < 2; ds++) {
+        stub_l2[ds][15] = ptr_pa(stub_l3[ds]).v | PTE_TABLE;
+        stub_l3[ds][511] = ptr_pa(stub_page).v | PTE_PAGE | PTE_AP_RO | PTE_AF | PTE_NG | PTE_UXN |
+                           (uint64_t)MAIR_STUB << 2 | (ds ? 0 : PTE_SH_IS);
+    }
+    arch_ptab_sync(stub_l2, sizeof(stub_l2));
+    arch_ptab_sync(stub_l3, sizeof(stub_l3));
+}
+
+status_t arch_vm_init(struct vm *vm)
+{
+    status_t s = ptab_map(&vm->ptab, ptr_pa(stub_page).v, ptr_pa(stub_page), PAGE_SIZE, PTAB_READ | PTAB_EXEC);
+
+    if (s == ORD_OK)
+        s = ptab_map(&vm->ptab, ptr_pa(stub_l2).v, ptr_pa(stub_l2), sizeof(stub_l2), PTAB_READ);
+    if (s == ORD_OK)
+        s = ptab_map(&vm->ptab, ptr_pa(stub_l3).v, ptr_pa(stub_l3), sizeof(stub_l3), PTAB_READ);
+    return s;
+}
+
+static void load_el1(struct el1 *e, const struct ord_frame *f)
+{
+    uint64_t tcr = (READ_ONCE(f->tcr_el1) & TCR_T0_MASK) | TCR_T1;
+    uint64_t asid = (READ_ONCE(f->asid) & 0xffff) << 48;
+    int ds = !!(tcr & TCR_DS);
+
+    /* CnP = 0 in both; the ASID goes where TCR_EL1.A1 says. */
+    e->ttbr0 = (READ_ONCE(f->ttbr0_el1) & BIT_RANGE(47, 1)) | (tcr & TCR_A1 ? 0 : asid);
+    e->ttbr1 = ptr_pa(stub_l2[ds]).v | (tcr & TCR_A1 ? asid : 0);
+    e->tcr = tcr;
+    e->mair = (READ_ONCE(f->mair_el1) & ~(0xffull << 8 * MAIR_STUB)) | 0xffull << 8 * MAIR_STUB;
+    e->vbar = STUB_VA;
+    e->tpidrro_el0 = READ_ONCE(f->tpidrro_el0);
+    memcpy(e->pauth, f->pauth, sizeof(e->pauth));
+}
+
+status_t arch_context_load(struct context *c)
+{
+    struct ord_frame *f = c->frame;
+    struct arch_thread *a = &c->thread.arch;
+    struct world *w = &a->detached_world;
+    struct core *core = core_self();
+
+    if (READ_ONCE(f->magic) != ORD_FRAME_MAGIC || READ_ONCE(f->version) >> 16 != ORD_ABI_MAJOR)
+        return ORD_BAD_VERSION;
+    world_forget(core, w);
+    *w = (struct world){
+        .hcr = HCR_GUEST,
+        .vttbr = world_vttbr(&c->vm->ptab),
+        .cptr = CPTR_BASE,
+        .sctlr = (READ_ONCE(f->sctlr_el1) | SCTLR_M) & ~SCTLR_EE,
+        .cpacr = READ_ONCE(f->cpacr_el1) & CPACR_FPEN,
+        .tpidr_el0 = READ_ONCE(f->tpidr_el0),
+        .cntkctl = READ_ONCE(f->cntkctl_el1) & CNTKCTL_MASK,
+        .el1 = &a->detached_el1,
+        .fp = &a->detached_fp,
+    };
+    load_el1(&a->detached_el1, f);
+    memcpy(a->detached_fp.v, f->v, sizeof(f->v));
+    a->detached_fp.fpsr = READ_ONCE(f->fpsr);
+    a->detached_fp.fpcr = READ_ONCE(f->fpcr);
+    world_take_fp(core, w);
+    a->world = w;
+    /* General registers are saved to and loaded from the frame itself: exit_prepare sanitizes them. */
+    a->regs = (struct regs *)(void *)f->x;
+    return ORD_OK;
+}
+
+void arch_context_save(struct context *c)
+{
+    struct ord_frame *f = c->frame;
+    struct arch_thread *a = &c->thread.arch;
+    struct world *w = &a->detached_world;
+    struct core *core = core_self();
+
+    f->pstate &= ORD_PSTATE_MASK;
+    f->tpidr_el0 = core->arch.world == w ? sysreg_read(tpidr_el0) : w->tpidr_el0;
+    if (core->arch.fp_owner == w) {
+        if (core->arch.world != w) {
+            sysreg_write(cptr_el2, CPTR_BASE);
+            isb();
+        }
+        fpsimd_save(f->v);
+        f->fpsr = (uint32_t)sysreg_read(S3_3_C4_C4_1);
+        f->fpcr = (uint32_t)sysreg_read(S3_3_C4_C4_0);
+    } else {
+        memcpy(f->v, a->detached_fp.v, sizeof(f->v));
+        f->fpsr = (uint32_t)a->detached_fp.fpsr;
+        f->fpcr = (uint32_t)a->detached_fp.fpcr;
+    }
+    world_forget(core, w);
+}
+
+/* An exception came through the stub: EL1's registers tell what happened at EL0. */
+static void stub_event(struct context *c, struct regs *r)
+{
+    uint64_t esr = sysreg_read(esr_el1), far = sysreg_read(far_el1);
+    uint64_t arg[6], result[4] = {0};
+
+    r->pc = sysreg_read(elr_el1);
+    r->pstate = sysreg_read(spsr_el1);
+    switch (ESR_EC(esr)) {
+    case EC_SVC64:
+        memcpy(arg, r->x, sizeof(arg));
+        if (hostcall_dispatch(c, r->x[8], arg, result)) {
+            memcpy(r->x, result, sizeof(result));
+            c->frame->stats = c->stats;
+            return;
+        }
+        arch_context_save(c);
+        context_event(c, ORD_EVENT_SYSCALL, esr, 0, 0);
+        break;
+    case EC_IABT_LOWER:
+    case EC_DABT_LOWER:
+        arch_context_save(c);
+        context_event(c, ORD_EVENT_FAULT, esr, far, 0);
+        break;
+    default:
+        arch_context_save(c);
+        context_event(c, ORD_EVENT_EXCEPTION, esr, far, 0);
+    }
+}
+
+void detached_sync(struct context *c, struct regs *r, uint64_t esr)
+{
+    c->stats.exits++;
+    /* r is guest memory: what mode it was in is read from the register. */
+    if ((sysreg_read(spsr_el2) & PSTATE_MODE) != PSTATE_MODE_EL0t) {
+        stub_event(c, r);
+        return;
+    }
+    switch (ESR_EC(esr)) {
+    case EC_WFX:
+        r->pc += 4;
+        c->frame->stats = c->stats;
+        break;
+    case EC_FP:
+        world_take_fp(core_self(), c->thread.arch.world);
+        c->frame->stats = c->stats;
+        break;
+    case EC_IABT_LOWER:
+    case EC_DABT_LOWER: {
+        uint64_t far = sysreg_read(far_el2);
+        uint64_t at = FIELD(sysreg_read(hpfar_el2), 39, 4) << 12 | (far & 0xfff);
+        arch_context_save(c);
+        context_event(c, ORD_EVENT_STAGE2, esr, far, at);
+        break;
+    }
+    default:
+        arch_context_save(c);
+        context_event(c, ORD_EVENT_EXCEPTION, esr, sysreg_read(far_el2), 0);
+    }
+}
+
+void detached_irq(struct context *c, struct regs *r, uint64_t count)
+{
+    c->stats.exits++;
+    c->stats.irqs += count;
+    /* Interrupted between the exception and the stub's hvc: that event counts. */
+    if ((sysreg_read(spsr_el2) & PSTATE_MODE) != PSTATE_MODE_EL0t) {
+        stub_event(c, r);
+        return;
+    }
+    c->frame->stats = c->stats;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Everything that comes into EL2, by who it comes from and its exception class. */
+#include "exit.h"
+
+#include "call.h"
+#include "console.h"
+#include "context.h"
+#include "detached.h"
+#include "gic.h"
+#include "idregs.h"
+#include "inject.h"
+#include "sysreg.h"
+#include "task.h"
+#include "vm.h"
+#include "world.h"
+#include <arch/thread.h>
+
+/* ---- host threads ---- */
+
+static void host_sync(struct thread *t, struct regs *r, uint64_t esr)
+{
+    if (ESR_EC(esr) == EC_SVC64) {
+        call_dispatch(t, r->x[8], r->x);
+        return;
+    }
+    if (ESR_EC(esr) == EC_FP) {
+        world_take_fp(core_self(), t->arch.world);
+        return;
+    }
+    print("host thread: ESR %lx, PC %lx, FAR %lx, SP %lx, LR %lx", esr, r->pc, sysreg_read(far_el2), r->sp,
+          r->x[30]);
+    thread_kill(t, "an exception that it cannot handle");
+}
+
+/* ---- vCPUs ---- */
+
+static void guest_fp(struct vcpu *v, struct regs *r UNUSED, uint64_t esr UNUSED)
+{
+    world_take_fp(core_self(), &v->arch.world);
+}
+
+static void guest_wfx(struct vcpu *v, struct regs *r, uint64_t esr UNUSED)
+{
+    r->pc += 4;
+    vcpu_wait(v);
+}
+
+static void guest_call(struct vcpu *v, struct regs *r, uint64_t esr)
+{
+    uint64_t arg[5] = {r->x[1], r->x[2], r->x[3], r->x[4], r->x[5]}, result[4] = {0};
+
+    if (ESR_EC(esr) == EC_SMC64)
+        r->pc += 4; /* a trapped SMC has not been executed, an HVC has */
+    if (esr & 0xffff) {
+        r->x[0] = (uint64_t)(int64_t)ORD_NOT_SUPPORTED;
+        return;
+    }
+    if (hypercall_dispatch(v, r->x[0], arg, result)) {
+        for (int i = 0; i < 4; i++)
+            r->x[i] = result[i];
+        return;
+    }
+    v->state->esr = esr;
+    vcpu_exit(v, ORD_EXIT_CALL);
+}
+
+static uint64_t fault_ipa(uint64_t far)
+{
+    return FIELD(sysreg_read(hpfar_el2), 39, 4) << 12 | (far & 0xfff);
+}
+
+static void guest_abort(struct vcpu *v, struct regs *r, uint64_t esr)
+{
+    struct ord_vcpu_state *s = v->state;
+    uint64_t far = sysreg_read(far_el2);
+    bool external = ISS_FSC(esr) == 0x10;
+
+    /* A real bus error is the guest's own. */
+    if (external) {
+        inject_abort(v, esr, far);
+        return;
+    }
+    bool decoded = ESR_EC(esr) == EC_DABT_LOWER && (esr & ISS_ISV) && !(esr & ISS_S1PTW);
+    s->esr = v->arch.exit_esr = esr;
+    s->far = v->arch.exit_far = far;
+    s->ipa = fault_ipa(far);
+    if (decoded) {
+        unsigned reg = ISS_SRT(esr), bits = 8u << ISS_SAS(esr);
+        uint64_t value = reg == 31 ? 0 : r->x[reg];
+        s->mmio_size = bits / 8;
+        s->mmio_write = !!(esr & ISS_WNR);
+        s->mmio_reg = reg;
+        s->mmio_data = bits < 64 ? value & (BIT(bits) - 1) : value;
+    }
+    vcpu_exit(v, decoded ? ORD_EXIT_MMIO : ORD_EXIT_ABORT);
+}
+
+/* ICC_SGI1R_EL1 (IHI0069, 12.2): SGI to a list of affinities, or to all but the sender. */
+static void send_sgi(struct vcpu *v, uint64_t value)
+{
+    struct vm *vm = v->vm;
+    uint32_t intid = (uint32_t)FIELD(value, 27, 24), count = READ_ONCE(vm->vcpu_count);
+    uint64_t cluster = FIELD(value, 55, 48) << 32 | FIELD(value, 39, 32) << 16 | FIELD(value, 23, 16) << 8;
+    unsigned base = (unsigned)FIELD(value, 47, 44) * 16;
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct vcpu *to = vm->vcpu[i];
+        unsigned aff0 = to->mpidr & 0xff;
+        bool hit = value & BIT(40) ? to != v
+                                   : (to->mpidr & 0xff00ffff00ull) == cluster && aff0 >= base &&
+                                         aff0 < base + 16 && (value & BIT(aff0 - base));
+        if (hit)
+            vcpu_pend(to, intid);
+    }
+}
+
+#define SYS(op0, op1, crn, crm, op2) ((op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
+#define SYS_MASK                     SYS(3, 7, 15, 15, 7)
+#define SYS_ICC_SGI1R                SYS(3, 0, 12, 11, 5)
+#define SYS_ICC_ASGI1R               SYS(3, 0, 12, 11, 6)
+#define SYS_ICC_SGI0R                SYS(3, 0, 12, 11, 7)
+#define SYS_ACTLR                    SYS(3, 0, 1, 0, 1)
+
+static void guest_sysreg(struct vcpu *v, struct regs *r, uint64_t esr)
+{
+    uint32_t sys = (uint32_t)esr & SYS_MASK;
+    bool read = esr & 1;
+    unsigned rt = FIELD(esr, 9, 5);
+    unsigned op2 = FIELD(esr, 19, 17), crn = FIELD(esr, 13, 10), crm = FIELD(esr, 4, 1);
+    bool id = (sys & SYS(3, 7, 15, 0, 0)) == SYS(3, 0, 0, 0, 0) && crm >= 1 && crm <= 7;
+    uint64_t value = 0;
+
+    if (sys == SYS_ICC_SGI1R && !read)
+        send_sgi(v, rt == 31 ? 0 : r->x[rt]);
+    else if ((sys == SYS_ICC_ASGI1R || sys == SYS_ICC_SGI0R) && !read)
+        ; /* no other security state, no group 0 */
+    else if (id && crn == 0 && read)
+        value = idreg_read(crm, op2);
+    else if (sys != SYS_ACTLR) {
+        inject_undefined(v);
+        return;
+    }
+    if (read && rt != 31)
+        r->x[rt] = value;
+    r->pc += 4;
+}
+
+static void guest_undefined(struct vcpu *v, struct regs *r UNUSED, uint64_t esr UNUSED)
+{
+    inject_undefined(v);
+}
+
+typedef void guest_handler(struct vcpu *v, struct regs *r, uint64_t esr);
+
+static guest_handler *const guest_table[64] = {
+    [EC_UNKNOWN] = guest_undefined, [EC_WFX] = guest_wfx,           [EC_FP] = guest_fp,
+    [EC_PAUTH] = guest_undefined,   [EC_HVC64] = guest_call,        [EC_SMC64] = guest_call,
+    [EC_SYSREG] = guest_sysreg,     [EC_SVE] = guest_undefined,     [EC_SME] = guest_undefined,
+    [EC_IABT_LOWER] = guest_abort,  [EC_DABT_LOWER] = guest_abort,
+    /* AArch32 programs: CP15/CP14 accesses that are trapped, and SMC */
+    [0x03] = guest_undefined,       [0x04] = guest_undefined,       [0x05] = guest_undefined,
+    [0x06] = guest_undefined,       [0x08] = guest_undefined,       [0x0c] = guest_undefined,
+};
+
+static void guest_sync(struct vcpu *v, struct regs *r, uint64_t esr)
+{
+    guest_handler *h = guest_table[ESR_EC(esr)];
+
+    if (h) {
+        h(v, r, esr);
+        return;
+    }
+    v->state->esr = esr;
+    v->state->far = sysreg_read(far_el2);
+    vcpu_exit(v, ORD_EXIT_ERROR);
+}
+
+/* ---- entries from vectors.S ---- */
+
+void exit_sync(struct core *c, struct regs *r)
+{
+    struct thread *t = c->current;
+    uint64_t esr = sysreg_read(esr_el2);
+
+    c->mode = CORE_HYP;
+    c->entries++;
+    if (t->context) {
+        detached_sync(t->context, r, esr);
+    } else if (t->in_guest) {
+        t->vcpu->state->exits++;
+        guest_sync(t->vcpu, r, esr);
+    } else {
+        host_sync(t, r, esr);
+    }
+}
+
+void exit_irq(struct core *c, struct regs *r)
+{
+    struct thread *t = c->current;
+    uint64_t irqs = c->irqs;
+
+    c->mode = CORE_HYP;
+    c->entries++;
+    gic_handle(c);
+    irqs = c->irqs - irqs;
+    if (t->context) {
+        detached_irq(t->context, r, irqs);
+    } else if (t->in_guest) {
+        t->vcpu->state->exits++;
+        t->vcpu->state->irqs += irqs;
+    }
+}
+
+void exit_serror(struct core *c, struct regs *r)
+{
+    struct thread *t = c->current;
+    uint64_t esr = sysreg_read(esr_el2);
+
+    c->mode = CORE_HYP;
+    c->entries++;
+    if (t->context)
+        detached_sync(t->context, r, esr);
+    else if (t->in_guest)
+        sysreg_write(hcr_el2, sysreg_read(hcr_el2) | HCR_VSE);
+    else
+        thread_kill(t, "SError");
+}
+
+void exit_own(uint64_t vector)
+{
+    panic("exception %lu in the hypervisor: ESR %lx, PC %lx, FAR %lx, SPSR %lx", vector, sysreg_read(esr_el2),
+          sysreg_read(elr_el2), sysreg_read(far_el2), sysreg_read(spsr_el2));
+}
+
+/* PSTATE bits that a guest kernel may resume with: NZCV, DIT, TCO, UAO, PAN, SS, IL, SSBS, BTYPE, DAIF. */
+#define PSTATE_GUEST64 0xf3f01fc0ull
+/* AArch32 EL0: all condition and execution state bits (ARM ARM C5.2.19). */
+#define PSTATE_GUEST32 0xfff1fff0ull
+
+static uint64_t sanitize(const struct thread *t, uint64_t pstate)
+{
+    if (t->context)
+        return (pstate & ORD_PSTATE_MASK) | PSTATE_MODE_EL0t;
+    if (!t->in_guest)
+        return (pstate & 0xf0000000ull) | PSTATE_MODE_EL0t;
+    if (pstate & BIT(4))
+        return (pstate & PSTATE_GUEST32) | 0x10; /* User mode */
+    switch (pstate & PSTATE_MODE) {
+    case PSTATE_MODE_EL1h:
+    case PSTATE_MODE_EL1t:
+    case PSTATE_MODE_EL0t:
+        return pstate & (PSTATE_GUEST64 | PSTATE_MODE);
+    default:
+        return (pstate & PSTATE_GUEST64) | PSTATE_MODE_EL1h;
+    }
+}
+
+struct regs *exit_prepare(struct regs *r)
+{
+    sysreg_write(elr_el2, READ_ONCE(r->pc));
+    sysreg_write(spsr_el2, sanitize(core_self()->current, READ_ONCE(r->pstate)));
+    return r;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Called by vectors.S with the interrupted registers. */
+#ifndef AARCH64_EXIT_H
+#define AARCH64_EXIT_H
+
+#include "core.h"
+
+void exit_sync(struct core *c, struct regs *r);
+void exit_irq(struct core *c, struct regs *r);
+void exit_serror(struct core *c, struct regs *r);
+NORETURN void exit_own(uint64_t vector);
+/* Loads ELR_EL2 and SPSR_EL2 for the current thread, whatever r holds. Returns r. */
+struct regs *exit_prepare(struct regs *r);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The machine's GICv3 (Arm IHI0069): distributor, redistributors, CPU interface. */
+#ifndef AARCH64_GIC_H
+#define AARCH64_GIC_H
+
+#include "core.h"
+
+#define INTID_KICK        0  /* SGI: look at the mailbox */
+#define INTID_MAINTENANCE 25
+#define INTID_HTIMER      26 /* CNTHP */
+#define INTID_VTIMER      27 /* CNTV */
+#define INTID_SPECIAL     1020
+
+void gic_init(void);      /* once */
+void gic_init_core(struct core *c);
+
+/* Acknowledges and handles everything that is pending on this core. */
+void gic_handle(struct core *c);
+
+#endif

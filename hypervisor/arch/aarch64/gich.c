@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vcpu->pending_*  --flush-->  list registers  --hardware-->  guest
+ *
+ * A physical interrupt is pending here while it is active in the machine's GIC; the guest's EOI of its list
+ * register (HW = 1) deactivates both.
+ */
+#include "gich.h"
+
+#include "atomic.h"
+#include "gic.h"
+#include "irq.h"
+#include "sysreg.h"
+#include "vm.h"
+#include <arch/irqchip.h>
+
+#define ICH_VTR_EL2   S3_4_C12_C11_1
+#define ICH_HCR_EL2   S3_4_C12_C11_0
+#define ICH_VMCR_EL2  S3_4_C12_C11_7
+#define ICH_ELRSR_EL2 S3_4_C12_C11_5
+#define ICH_HCR_EN    BIT(0)
+#define ICH_HCR_UIE   BIT(1) /* underflow interrupt */
+
+#define LR_PENDING     BIT(62)
+#define LR_ACTIVE      BIT(63)
+#define LR_HW          BIT(61)
+#define LR_GROUP1      BIT(60)
+#define LR_PRIORITY(p) ((uint64_t)(p) << 48)
+#define LR_PINTID(i)   ((uint64_t)(i) << 32)
+#define LR_VINTID(lr)  ((uint32_t)(lr))
+#define LR_PINTID_OF(lr) ((uint32_t)FIELD(lr, 44, 32))
+
+
+static uint32_t lr_count;
+static uint32_t apr_count;
+
+#define LR_CASES(X)                                                                                          \
+    X(0, S3_4_C12_C12_0)                                                                                     \
+    X(1, S3_4_C12_C12_1)                                                                                     \
+    X(2, S3_4_C12_C12_2)                                                                                     \
+    X(3, S3_4_C12_C12_3)                                                                                     \
+    X(4, S3_4_C12_C12_4)                                                                                     \
+    X(5, S3_4_C12_C12_5)                                                                                     \
+    X(6, S3_4_C12_C12_6)                                                                                     \
+    X(7, S3_4_C12_C12_7)                                                                                     \
+    X(8, S3_4_C12_C13_0)                                                                                     \
+    X(9, S3_4_C12_C13_1)                                                                                     \
+    X(10, S3_4_C12_C13_2)                                                                                    \
+    X(11, S3_4_C12_C13_3)                                                                                    \
+    X(12, S3_4_C12_C13_4)                                                                                    \
+    X(13, S3_4_C12_C13_5)                                                                                    \
+    X(14, S3_4_C12_C13_6)                                                                                    \
+    X(15, S3_4_C12_C13_7)
+
+static uint64_t lr_read(uint32_t i)
+{
+    switch (i) {
+#define X(n, reg)                                                                                            \
+    case n:                                                                                                  \
+        return sysreg_read(reg);
+        LR_CASES(X)
+#undef X
+    }
+    return 0;
+}
+
+static void lr_write(uint32_t i, uint64_t v)
+{
+    switch (i) {
+#define X(n, reg)                                                                                            \
+    case n:                                                                                                  \
+        sysreg_write(reg, v);                                                                                \
+        break;
+        LR_CASES(X)
+#undef X
+    }
+}
+
+void gich_init_core(void)
+{
+    uint64_t vtr = sysreg_read(ICH_VTR_EL2);
+
+    lr_count = (uint32_t)FIELD(vtr, 4, 0) + 1;
+    /* Active priority registers: 5, 6 or 7 preemption bits. */
+    apr_count = 1u << (FIELD(vtr, 28, 26) + 1 - 5);
+    for (uint32_t i = 0; i < lr_count; i++)
+        lr_write(i, 0);
+    gich_off();
+}
+
+void gich_off(void)
+{
+    sysreg_write(ICH_HCR_EL2, 0);
+}
+
+void gich_reset(struct gich *g)
+{
+    *g = (struct gich){.hcr = ICH_HCR_EN};
+}
+
+void gich_save(struct gich *g)
+{
+    g->hcr = sysreg_read(ICH_HCR_EL2);
+    g->vmcr = sysreg_read(ICH_VMCR_EL2);
+    for (uint32_t i = 0; i < lr_count; i++) {
+        g->lr[i] = lr_read(i);
+        lr_write(i, 0);
+    }
+    g->ap0r[0] = sysreg_read(S3_4_C12_C8_0);
+    g->ap1r[0] = sysreg_read(S3_4_C12_C9_0);
+    if (apr_count >= 2) {
+        g->ap0r[1] = sysreg_read(S3_4_C12_C8_1);
+        g->ap1r[1] = sysreg_read(S3_4_C12_C9_1);
+    }
+    if (apr_count >= 4) {
+        g->ap0r[2] = sysreg_read(S3_4_C12_C8_2);
+        g->ap0r[3] = sysreg_read(S3_4_C12_C8_3);
+        g->ap1r[2] = sysreg_read(S3_4_C12_C9_2);
+        g->ap1r[3] = sysreg_read(S3_4_C12_C9_3);
+    }
+    gich_off();
+}
+
+void gich_load(const struct gich *g)
+{
+    sysreg_write(ICH_VMCR_EL2, g->vmcr);
+    for (uint32_t i = 0; i < lr_count; i++)
+        lr_write(i, g->lr[i]);
+    sysreg_write(S3_4_C12_C8_0, g->ap0r[0]);
+    sysreg_write(S3_4_C12_C9_0, g->ap1r[0]);
+    if (apr_count >= 2) {
+        sysreg_write(S3_4_C12_C8_1, g->ap0r[1]);
+        sysreg_write(S3_4_C12_C9_1, g->ap1r[1]);
+    }
+    if (apr_count >= 4) {
+        sysreg_write(S3_4_C12_C8_2, g->ap0r[2]);
+        sysreg_write(S3_4_C12_C8_3, g->ap0r[3]);
+        sysreg_write(S3_4_C12_C9_2, g->ap1r[2]);
+        sysreg_write(S3_4_C12_C9_3, g->ap1r[3]);
+    }
+    sysreg_write(ICH_HCR_EL2, g->hcr);
+}
+
+/* Index of the list register that holds vintid, or -1. */
+static int find_lr(uint32_t vintid)
+{
+    uint64_t empty = sysreg_read(ICH_ELRSR_EL2);
+
+    for (uint32_t i = 0; i < lr_count; i++)
+        if (!(empty & BIT(i)) && LR_VINTID(lr_read(i)) == vintid)
+            return (int)i;
+    return -1;
+}
+
+static bool vtimer_asserted(void)
+{
+    uint64_t ctl = sysreg_read(cntv_ctl_el0);
+
+    return (ctl & (CNT_ENABLE | CNT_IMASK | CNT_ISTATUS)) == (CNT_ENABLE | CNT_ISTATUS);
+}
+
+/* Takes an interrupt out of the pending set and puts it into a free list register, or into the one that it
+ * is in already. False: none is free, it stays pending. */
+static bool deliver(struct vcpu *v, uint32_t vintid, uint32_t priority)
+{
+    uint64_t lr = LR_PENDING | LR_GROUP1 | LR_PRIORITY(priority) | vintid;
+    struct irq *physical = vintid >= 32 ? READ_ONCE(v->vm->spi[vintid]) : NULL;
+    int at = find_lr(vintid);
+
+    if (vintid == INTID_VTIMER) {
+        if (!vtimer_asserted()) {
+            if (at < 0)
+                arch_irq_deactivate(INTID_VTIMER);
+            return true;
+        }
+        lr |= LR_HW | LR_PINTID(INTID_VTIMER);
+    } else if (physical) {
+        lr |= LR_HW | LR_PINTID(physical->intid);
+    }
+    if (at >= 0) {
+        uint64_t old = lr_read((uint32_t)at);
+        /* Active and pending at once is for software interrupts only; a physical one comes again when it
+         * has been deactivated. */
+        if (!(old & LR_HW))
+            lr_write((uint32_t)at, old | LR_PENDING);
+        return true;
+    }
+    uint64_t empty = sysreg_read(ICH_ELRSR_EL2) & (BIT(lr_count) - 1);
+    if (!empty)
+        return false;
+    lr_write((uint32_t)__builtin_ctzll(empty), lr);
+    v->state->injected++;
+    return true;
+}
+
+/* The most urgent pending and enabled interrupt, or -1. */
+static int most_urgent(struct vcpu *v, uint32_t *priority)
+{
+    uint32_t private = READ_ONCE(v->pending_private) & READ_ONCE(v->state->private_enabled);
+    int best = -1;
+
+    for (; private; private &= private - 1) {
+        int i = __builtin_ctz(private);
+        uint32_t p = READ_ONCE(v->state->private_priority[i]);
+        if (best < 0 || p < *priority) {
+            best = i;
+            *priority = p;
+        }
+    }
+    for (int w = 0; w < 16; w++)
+        for (uint64_t spi = READ_ONCE(v->pending_spi[w]); spi; spi &= spi - 1) {
+            int i = w * 64 + __builtin_ctzll(spi);
+            uint32_t p = v->vm->spi_priority[i];
+            if (best < 0 || p < *priority) {
+                best = i;
+                *priority = p;
+            }
+        }
+    return best;
+}
+
+static void clear_pending(struct vcpu *v, uint32_t vintid)
+{
+    if (vintid < 32)
+        atomic_and(&v->pending_private, ~(uint32_t)BIT(vintid));
+    else
+        atomic_and(&v->pending_spi[vintid / 64], ~BIT(vintid % 64));
+}
+
+void gich_flush(struct vcpu *v)
+{
+    uint32_t priority = 0;
+    int next;
+
+    atomic_store(&v->pending_any, 0u);
+    smp_mb();
+    while ((next = most_urgent(v, &priority)) >= 0) {
+        /* Cleared first: what becomes pending from now on is a new one. */
+        clear_pending(v, (uint32_t)next);
+        if (deliver(v, (uint32_t)next, priority))
+            continue;
+        if (next < 32)
+            atomic_or(&v->pending_private, (uint32_t)BIT(next));
+        else
+            atomic_or(&v->pending_spi[next / 64], BIT(next % 64));
+        sysreg_write(ICH_HCR_EL2, sysreg_read(ICH_HCR_EL2) | ICH_HCR_UIE);
+        break;
+    }
+}
+
+void gich_underflow(struct core *c)
+{
+    sysreg_write(ICH_HCR_EL2, sysreg_read(ICH_HCR_EL2) & ~ICH_HCR_UIE);
+    isb();
+    if (c->arch.el1 && c->arch.el1->is_vcpu)
+        CONTAINER_OF(c->arch.el1, struct vcpu, arch.el1)->pending_any = 1;
+}
+
+bool gich_pending(void)
+{
+    uint64_t used = ~sysreg_read(ICH_ELRSR_EL2) & (BIT(lr_count) - 1);
+
+    for (; used; used &= used - 1)
+        if (lr_read((uint32_t)__builtin_ctzll(used)) & LR_PENDING)
+            return true;
+    return false;
+}
+
+void gich_snapshot(uint32_t *pending, uint32_t *active)
+{
+    uint64_t used = ~sysreg_read(ICH_ELRSR_EL2) & (BIT(lr_count) - 1);
+
+    *pending = *active = 0;
+    for (; used; used &= used - 1) {
+        uint64_t lr = lr_read((uint32_t)__builtin_ctzll(used));
+        if (LR_VINTID(lr) >= 32)
+            continue;
+        if (lr & LR_PENDING)
+            *pending |= (uint32_t)BIT(LR_VINTID(lr));
+        if (lr & LR_ACTIVE)
+            *active |= (uint32_t)BIT(LR_VINTID(lr));
+    }
+}
+
+void gich_drop(void)
+{
+    for (uint32_t i = 0; i < lr_count; i++) {
+        uint64_t lr = lr_read(i);
+        if ((lr & LR_HW) && (lr & (LR_PENDING | LR_ACTIVE)))
+            arch_irq_deactivate(LR_PINTID_OF(lr));
+        lr_write(i, 0);
+    }
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * EL2 stage 1 (E2H = 0: one range, TTBR0_EL2), one to one:
+ *   image: text read-only + executable, rodata read-only, the rest never executable
+ *   RAM: read-write; GIC, UART: device
+ */
+#include "mmu.h"
+
+#include "console.h"
+#include "image.h"
+#include "platform.h"
+#include "pool.h"
+#include "ptab.h"
+#include "sysreg.h"
+#include <arch/platform.h>
+#include <arch/ptab.h>
+
+#define ATTR_NORMAL 0
+#define ATTR_DEVICE 1
+#define MAIR_EL2_VALUE (0xffull << 8 * ATTR_NORMAL | 0x04ull << 8 * ATTR_DEVICE)
+
+#define PTE_VALID  BIT(0)
+#define PTE_TABLE  BIT(1) /* table at levels 0..2, page at level 3 */
+#define PTE_ADDR   BIT_RANGE(47, 12)
+#define PTE_SH_IS  (3ull << 8)
+#define PTE_AF     BIT(10)
+#define PTE_XN     BIT(54)
+/* stage 1 */
+#define S1_AP_RES1 BIT(6)
+#define S1_RO      BIT(7)
+/* stage 2 */
+#define S2_NORMAL  (0xfull << 2) /* write-back, inner and outer */
+#define S2_DEVICE  (0x1ull << 2) /* Device-nGnRE */
+#define S2_READ    BIT(6)
+#define S2_WRITE   BIT(7)
+
+extern char image_start[], text_end[], rodata_end[], pool_start[];
+
+static uint64_t early_l0[512] __attribute__((aligned(4096)));
+static uint64_t early_l1[2][512] __attribute__((aligned(4096)));
+static struct ptab tables;
+
+uint64_t arch_image_base(void)
+{
+    return (uint64_t)image_start;
+}
+
+uint64_t arch_image_size(void)
+{
+    return IMAGE_MEMORY;
+}
+
+uint64_t arch_pool_base(void)
+{
+    return (uint64_t)pool_start;
+}
+
+static uint64_t parange(void)
+{
+    return MIN(sysreg_read(id_aa64mmfr0_el1) & 0xf, 5ull);
+}
+
+unsigned arch_space_bits(void)
+{
+    static const uint8_t bits[] = {32, 36, 40, 42, 44, 48};
+    static unsigned result;
+    uint64_t top = 0;
+
+    if (result)
+        return result;
+    for (uint32_t i = 0; i < platform.ram_count; i++)
+        top = MAX(top, platform.ram[i].base + platform.ram[i].size);
+    /* 40 bits keep the walk short; more only if memory is up there. */
+    result = MIN((unsigned)bits[parange()], top > BIT(40) ? 48u : 40u);
+    return result;
+}
+
+bool arch_pte_valid(uint64_t pte)
+{
+    return pte & PTE_VALID;
+}
+
+bool arch_pte_is_table(uint64_t pte, unsigned level)
+{
+    return level < 3 && (pte & (PTE_VALID | PTE_TABLE)) == (PTE_VALID | PTE_TABLE);
+}
+
+uint64_t arch_pte_address(uint64_t pte)
+{
+    return pte & PTE_ADDR;
+}
+
+uint64_t arch_pte_table(const struct ptab *p UNUSED, uint64_t address)
+{
+    return address | PTE_VALID | PTE_TABLE;
+}
+
+uint64_t arch_pte_leaf(const struct ptab *p, uint64_t address, unsigned level, unsigned rights)
+{
+    uint64_t pte = address | PTE_VALID | (level == 3 ? PTE_TABLE : 0) | PTE_AF | PTE_SH_IS;
+
+    if (!(rights & PTAB_EXEC))
+        pte |= PTE_XN;
+    if (p->stage1)
+        return pte | S1_AP_RES1 | (rights & PTAB_WRITE ? 0 : S1_RO) |
+               (rights & PTAB_DEVICE ? ATTR_DEVICE << 2 : ATTR_NORMAL << 2);
+    return pte | (rights & PTAB_READ ? S2_READ : 0) | (rights & PTAB_WRITE ? S2_WRITE : 0) |
+           (rights & PTAB_DEVICE ? S2_DEVICE : S2_NORMAL);
+}
+
+unsigned arch_pte_rights(const struct ptab *p, uint64_t pte)
+{
+    unsigned rights = pte & PTE_XN ? 0 : PTAB_EXEC;
+
+    if (p->stage1)
+        return rights | PTAB_READ | (pte & S1_RO ? 0 : PTAB_WRITE) | (pte >> 2 & 7 ? PTAB_DEVICE : 0);
+    return rights | (pte & S2_READ ? PTAB_READ : 0) | (pte & S2_WRITE ? PTAB_WRITE : 0) |
+           ((pte & S2_NORMAL) == S2_NORMAL ? 0 : PTAB_DEVICE);
+}
+
+void arch_ptab_sync(const void *start UNUSED, uint64_t size UNUSED)
+{
+    /* Walks are coherent with the caches: the write only has to be complete. */
+    dsb(ishst);
+}
+
+void arch_ptab_flush(const struct ptab *p)
+{
+    if (p->stage1) {
+        __asm__ volatile("tlbi alle2is\n\tdsb ish\n\tisb" ::: "memory");
+        return;
+    }
+    uint64_t old = sysreg_read(vttbr_el2), hcr = sysreg_read(hcr_el2);
+    sysreg_write(hcr_el2, hcr & ~HCR_TGE);
+    sysreg_write(vttbr_el2, (uint64_t)p->vmid << 48 | ptr_pa(p->root).v);
+    isb();
+    __asm__ volatile("tlbi vmalls12e1is\n\tdsb ish\n\tisb" ::: "memory");
+    sysreg_write(vttbr_el2, old);
+    sysreg_write(hcr_el2, hcr);
+    isb();
+}
+
+void arch_mem_sync(void *start, uint64_t size)
+{
+    uint64_t line = 4ull << FIELD(sysreg_read(ctr_el0), 19, 16);
+
+    for (uint64_t a = (uint64_t)start; a < (uint64_t)start + size; a += line)
+        __asm__ volatile("dc civac, %0" ::"r"(a) : "memory");
+    dsb(sy);
+    __asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory");
+}
+
+static void mmu_on(const uint64_t *root)
+{
+    uint64_t tcr = BIT(31) | BIT(23) | 16 /* T0SZ: 48 bits */ | 1ull << 8 | 1ull << 10 | 3ull << 12 |
+                   parange() << 16;
+
+    sysreg_write(mair_el2, MAIR_EL2_VALUE);
+    sysreg_write(tcr_el2, tcr);
+    sysreg_write(ttbr0_el2, ptr_pa(root).v);
+    __asm__ volatile("dsb sy\n\tisb\n\ttlbi alle2\n\tdsb nsh\n\tic iallu\n\tdsb nsh\n\tisb" ::: "memory");
+    sysreg_write(sctlr_el2, SCTLR_EL2_RES1 | SCTLR_M | SCTLR_C | SCTLR_I | SCTLR_WXN);
+    isb();
+}
+
+/* 1 GiB block around address, executable: only until mmu_init. */
+static void early_map(uint64_t address)
+{
+    static struct ptab format = {.stage1 = true};
+    static uint64_t used[2];
+    static unsigned count;
+    uint64_t slot = address >> 39;
+    unsigned i = 0;
+
+    while (i < count && used[i] != slot)
+        i++;
+    if (i == 2)
+        return;
+    if (i == count) {
+        used[count++] = slot;
+        early_l0[slot & 511] = arch_pte_table(&format, ptr_pa(early_l1[i]).v);
+    }
+    early_l1[i][address >> 30 & 511] =
+        arch_pte_leaf(&format, ALIGN_DOWN(address, BIT(30)), 1, PTAB_READ | PTAB_WRITE | PTAB_EXEC);
+}
+
+void mmu_early(uint64_t dtb)
+{
+    early_map(arch_image_base());
+    early_map(arch_image_base() + IMAGE_MEMORY - 1);
+    early_map(dtb);
+    early_map(dtb + (2 << 20));
+    mmu_on(early_l0);
+    sysreg_write(sctlr_el2, sysreg_read(sctlr_el2) & ~SCTLR_WXN);
+    isb();
+}
+
+static void map(uint64_t base, uint64_t size, unsigned rights)
+{
+    uint64_t start = ALIGN_DOWN(base, PAGE_SIZE), end = ALIGN_UP(base + size, PAGE_SIZE);
+
+    if (size && ptab_map(&tables, start, pa(start), end - start, rights) != ORD_OK)
+        panic("cannot map %lx..%lx for the hypervisor", base, base + size);
+}
+
+void mmu_init(void)
+{
+    uint64_t image = arch_image_base(), end = image + IMAGE_MEMORY;
+
+    if (ptab_init(&tables, 48, true, 0) != ORD_OK)
+        panic("no memory for the hypervisor's page tables");
+    map(image, (uint64_t)text_end - image, PTAB_READ | PTAB_EXEC);
+    map((uint64_t)text_end, (uint64_t)rodata_end - (uint64_t)text_end, PTAB_READ);
+    map((uint64_t)rodata_end, end - (uint64_t)rodata_end, PTAB_READ | PTAB_WRITE);
+    for (uint32_t i = 0; i < platform.ram_count; i++) {
+        uint64_t base = platform.ram[i].base, top = base + platform.ram[i].size;
+        if (image >= base && end <= top) {
+            map(base, image - base, PTAB_READ | PTAB_WRITE);
+            base = end;
+        }
+        map(base, top - base, PTAB_READ | PTAB_WRITE);
+    }
+    map(platform.gicd.base, platform.gicd.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
+    map(platform.gicr.base, platform.gicr.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
+    map(platform.uart.base, platform.uart.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
+}
+
+void mmu_init_core(void)
+{
+    unsigned bits = arch_space_bits();
+    /* SL0 for 4 KiB granules: 1 starts at level 1, 2 at level 0 (ARM ARM D19.2.163, VTCR_EL2). */
+    uint64_t vtcr = BIT(31) | (64 - bits) | (bits > 43 ? 2ull : 1ull) << 6 | 1ull << 8 | 1ull << 10 |
+                    3ull << 12 | parange() << 16;
+
+    mmu_on(tables.root);
+    sysreg_write(vtcr_el2, vtcr);
+    sysreg_write(vttbr_el2, 0);
+    isb();
+    __asm__ volatile("tlbi alle1\n\tdsb nsh\n\tisb" ::: "memory");
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The hypervisor's own address space and the translation set-up of a core. */
+#ifndef AARCH64_MMU_H
+#define AARCH64_MMU_H
+
+#include "types.h"
+
+/* MMU on with a coarse map of the image and the device tree. Boot core, MMU off. */
+void mmu_early(uint64_t dtb);
+/* The real tables: image W^X, RAM, GIC, UART. Boot core. */
+void mmu_init(void);
+/* MMU on with the real tables, stage-2 set-up. Other cores: MMU off. */
+void mmu_init_core(void);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Bringing up the boot core, then the others. */
+#include "atomic.h"
+#include "boot.h"
+#include "console.h"
+#include "core.h"
+#include "detached.h"
+#include "gic.h"
+#include "mmu.h"
+#include "platform.h"
+#include "pool.h"
+#include "psci.h"
+#include "sysreg.h"
+#include "world.h"
+#include <arch/platform.h>
+#include <arch/thread.h>
+#include <arch/timer.h>
+
+#define DTB_LIMIT  (2ull << 20) /* of the arm64 boot protocol */
+#define STACK_ORDER 1
+
+extern char start_secondary[], vectors[];
+
+/* start.S */
+uint64_t start_primary(uint64_t dtb);
+void start_primary_rest(void);
+void start_secondary_core(struct core *c);
+
+static void init_core(struct core *c)
+{
+    sysreg_write(hcr_el2, HCR_HOST);
+    sysreg_write(cptr_el2, CPTR_BASE);
+    sysreg_write(mdcr_el2, (sysreg_read(mdcr_el2) & 0x1f) | MDCR_TPM | MDCR_TPMCR | MDCR_TTRF);
+    sysreg_write(cnthctl_el2, 1); /* EL1 may read the physical counter, not program its timer */
+    sysreg_write(cntvoff_el2, 0);
+    sysreg_write(cntv_ctl_el0, 0);
+    sysreg_write(hstr_el2, 0);
+    sysreg_write(vpidr_el2, sysreg_read(midr_el1));
+    sysreg_write(vmpidr_el2, sysreg_read(mpidr_el1));
+    arch_timer_off();
+    isb();
+    gic_init_core(c);
+}
+
+static void *core_stack(void)
+{
+    char *stack = pool_alloc_pages(STACK_ORDER);
+
+    if (!stack)
+        panic("no memory for a core's stack");
+    return stack + (PAGE_SIZE << STACK_ORDER);
+}
+
+static const struct uart *find_uart(void)
+{
+    for (const struct uart *u = uart_table; u->compatible; u++)
+        if (u->compatible == platform.uart_compatible)
+            return u;
+    return NULL;
+}
+
+static uint64_t features_isar(void)
+{
+    return sysreg_read(id_aa64isar1_el1) & (BIT_RANGE(11, 4) | BIT_RANGE(31, 24));
+}
+
+uint64_t start_primary(uint64_t dtb)
+{
+    uint64_t mpidr = sysreg_read(mpidr_el1) & 0xff00ffffffull;
+
+    mmu_early(dtb);
+    pool_init_pages(pa(arch_pool_base()), arch_image_base() + arch_image_size() - arch_pool_base());
+    const char *error = platform_init((const void *)dtb, DTB_LIMIT);
+    core_count = platform.core_count;
+    for (uint32_t i = 0; i < core_count; i++)
+        core_init(&cores[i], i, platform.mpidr[i]);
+    struct core *c = NULL;
+    for (uint32_t i = 0; i < core_count; i++)
+        if (cores[i].mpidr == mpidr)
+            c = &cores[i];
+    mmu_init();
+    mmu_init_core();
+    if (find_uart())
+        console_init(find_uart(), pa(platform.uart.base));
+    print("Outrider, ABI %d.%d, at %lx", ORD_ABI_MAJOR, ORD_ABI_MINOR, arch_image_base());
+    if (error)
+        panic("%s", error);
+    if (!c)
+        panic("the boot core (MPIDR %lx) is not in the device tree", mpidr);
+    c->stack_top = (uint64_t)core_stack();
+    c->mode = CORE_HYP;
+    sysreg_write(tpidr_el2, c);
+    world_has_pauth = features_isar() || (sysreg_read(S3_0_C0_C6_2) & BIT_RANGE(15, 8));
+    detached_init();
+    return c->stack_top;
+}
+
+void start_primary_rest(void)
+{
+    gic_init();
+    init_core(core_self());
+    boot_main();
+}
+
+void start_secondary_core(struct core *c)
+{
+    mmu_init_core();
+    sysreg_write(tpidr_el2, c);
+    init_core(c);
+    atomic_store(&c->mode, (uint32_t)CORE_HYP);
+}
+
+void arch_start_cores(void)
+{
+    uint32_t online = 1;
+
+    for (uint32_t i = 0; i < core_count; i++) {
+        struct core *c = &cores[i];
+        if (c == core_self())
+            continue;
+        c->stack_top = (uint64_t)core_stack();
+        /* It starts with its caches off. */
+        arch_mem_sync((void *)arch_image_base(), arch_image_size());
+        int64_t error = psci_cpu_on(c->mpidr, (uint64_t)start_secondary, (uint64_t)c);
+        if (error) {
+            print("core %u (MPIDR %lx) does not start: PSCI error %ld", i, c->mpidr, error);
+            continue;
+        }
+        uint64_t deadline = arch_counter() + 5 * arch_counter_hz();
+        while (READ_ONCE(c->mode) == CORE_OFF && arch_counter() < deadline)
+            cpu_relax();
+        if (READ_ONCE(c->mode) == CORE_OFF)
+            print("core %u was started but does not answer", i);
+        else
+            online++;
+    }
+    print("%u of %u cores, %s", online, core_count, world_has_pauth ? "PAuth" : "no PAuth");
+}
+
+void arch_core_poll(struct core *c UNUSED)
+{
+    __asm__ volatile("wfe" ::: "memory");
+}
+
+void arch_core_sleep(struct core *c UNUSED)
+{
+    __asm__ volatile("dsb sy\n\twfi" ::: "memory");
+}
+
+void arch_bootinfo(struct ord_bootinfo *info)
+{
+    info->gicd_typer = *(volatile uint32_t *)(platform.gicd.base + 4);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Register state of host threads and vCPUs. */
+#include "vcpu.h"
+
+#include "context.h"
+#include "gic.h"
+#include "gich.h"
+#include "inject.h"
+#include "string.h"
+#include "sysreg.h"
+#include "vm.h"
+#include "world.h"
+#include <arch/hypercall.h>
+#include <arch/thread.h>
+
+#define CPACR_FPEN (3ull << 20)
+
+void arch_thread_init(struct thread *t, const struct ptab *space, uint64_t entry, uint64_t sp, uint64_t arg)
+{
+    struct arch_thread *a = &t->arch;
+
+    a->own_regs = (struct regs){.x[0] = arg, .sp = sp, .pc = entry, .pstate = PSTATE_MODE_EL0t};
+    a->own_world = (struct world){
+        .hcr = HCR_HOST,
+        .vttbr = world_vttbr(space),
+        .cptr = CPTR_BASE,
+        .sctlr = SCTLR_EL1_RES1 | SCTLR_C | SCTLR_I | SCTLR_UCT | SCTLR_UCI | SCTLR_DZE | SCTLR_nTWE,
+        .cpacr = CPACR_FPEN,
+        .cntkctl = 3, /* EL0 may read the counters */
+        .fp = &a->own_fp,
+    };
+    a->regs = &a->own_regs;
+    a->world = &a->own_world;
+}
+
+void arch_thread_result(struct thread *t, int64_t status, uint64_t value)
+{
+    t->arch.own_regs.x[0] = (uint64_t)status;
+    t->arch.own_regs.x[1] = value;
+}
+
+void arch_thread_load(struct thread *t)
+{
+    world_load(core_self(), t->arch.world);
+    if (t->in_guest && READ_ONCE(t->vcpu->pending_any))
+        gich_flush(t->vcpu);
+}
+
+void arch_thread_unload(struct thread *t)
+{
+    (void)t; /* threads do not move */
+}
+
+static void vtimer_fire(struct timer *t)
+{
+    vcpu_pend(CONTAINER_OF(t, struct vcpu, arch.vtimer), INTID_VTIMER);
+}
+
+void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
+{
+    timer_init(&v->arch.vtimer, vtimer_fire);
+    v->arch.world = (struct world){
+        .hcr = HCR_GUEST,
+        .vttbr = world_vttbr(space),
+        .cptr = CPTR_BASE,
+        .el1 = &v->arch.el1,
+        .fp = &v->arch.fp,
+    };
+    v->arch.world.sctlr = SCTLR_EL1_RES1;
+    v->arch.el1 = (struct el1){.is_vcpu = true, .vmpidr = BIT(31) | v->mpidr};
+    gich_reset(&v->arch.el1.gich);
+}
+
+void arch_vcpu_reset(struct vcpu *v)
+{
+    struct core *c = core_self();
+
+    if (c->arch.el1 == &v->arch.el1) {
+        gich_drop();
+        gich_off();
+        sysreg_write(cntv_ctl_el0, 0);
+        c->arch.el1 = NULL;
+    }
+    if (c->arch.fp_owner == &v->arch.world)
+        c->arch.fp_owner = NULL;
+    timer_stop(&v->arch.vtimer);
+    v->pending_private = 0;
+    memset(v->pending_spi, 0, sizeof(v->pending_spi));
+    memset(&v->arch.fp, 0, sizeof(v->arch.fp));
+    struct ptab *space = &v->vm->ptab;
+    arch_vcpu_init(v, space);
+}
+
+/* Takes over the VMM's answer to the last exit. */
+static void answer(struct vcpu *v)
+{
+    struct ord_vcpu_state *s = v->state;
+    uint32_t what = READ_ONCE(s->answer);
+    uint64_t esr = v->arch.exit_esr;
+
+    s->answer = ORD_ANSWER_NONE;
+    v->arch.exit_esr = 0;
+    if (!esr)
+        return;
+    if (what == ORD_ANSWER_ABORT) {
+        inject_abort(v, esr, v->arch.exit_far);
+        return;
+    }
+    if (!(esr & ISS_ISV))
+        return;
+    if (!(esr & ISS_WNR)) {
+        uint64_t value = READ_ONCE(s->mmio_data);
+        unsigned bits = 8u << ISS_SAS(esr);
+        if (bits < 64)
+            value &= BIT(bits) - 1;
+        if ((esr & ISS_SSE) && bits < 64 && (value & BIT(bits - 1)))
+            value |= ~0ull << bits;
+        if (!(esr & ISS_SF))
+            value &= 0xffffffff;
+        if (ISS_SRT(esr) != 31)
+            s->x[ISS_SRT(esr)] = value;
+    }
+    s->pc += esr & ESR_IL ? 4 : 2;
+}
+
+void arch_vcpu_enter(struct vcpu *v)
+{
+    struct thread *t = v->thread;
+
+    t->arch.world = &v->arch.world;
+    t->arch.regs = (struct regs *)(void *)v->state;
+    /* The answer may need the guest's EL1 registers: load them first. */
+    world_load(core_self(), t->arch.world);
+    answer(v);
+    /* The VMM may have enabled what was pending and disabled. */
+    if (READ_ONCE(v->pending_private))
+        v->pending_any = 1;
+}
+
+void arch_vcpu_leave(struct vcpu *v)
+{
+    struct thread *t = v->thread;
+
+    gich_snapshot(&v->state->private_pending, &v->state->private_active);
+    v->state->private_pending |= READ_ONCE(v->pending_private);
+    t->arch.world = &t->arch.own_world;
+    t->arch.regs = &t->arch.own_regs;
+}
+
+bool arch_vcpu_irq_pending(struct vcpu *v)
+{
+    (void)v;
+    return gich_pending();
+}
+
+uint64_t arch_hypercall_features(void)
+{
+    return ORD_FEATURE_HW_TLB;
+}
+
+/* Runs with the calling guest's VMID in VTTBR_EL2: these reach the host cores by broadcast. */
+void arch_hypercall_flush(uint64_t asid, uint64_t address, uint64_t pages)
+{
+    if (address == ORD_FLUSH_ALL || pages > 64) {
+        dsb(ishst);
+        __asm__ volatile("tlbi aside1is, %0" ::"r"(asid << 48));
+    } else {
+        dsb(ishst);
+        for (uint64_t i = 0; i < pages; i++)
+            __asm__ volatile("tlbi vae1is, %0" ::"r"(asid << 48 | FIELD(address + i * PAGE_SIZE, 55, 12)));
+    }
+    dsb(ish);
+    isb();
+}

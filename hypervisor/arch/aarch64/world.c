@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "world.h"
+
+#include "gich.h"
+#include "ptab.h"
+#include "sysreg.h"
+#include "vcpu.h"
+
+bool world_has_pauth;
+
+uint64_t world_vttbr(const struct ptab *space)
+{
+    return (uint64_t)space->vmid << 48 | ptr_pa(space->root).v;
+}
+
+static void set_cptr(struct core *c, const struct world *w)
+{
+    sysreg_write(cptr_el2, w->cptr | (c->arch.fp_owner == w ? 0 : CPTR_TFP));
+}
+
+void world_take_fp(struct core *c, struct world *w)
+{
+    if (c->arch.fp_owner == w)
+        return;
+    sysreg_write(cptr_el2, CPTR_BASE);
+    isb();
+    struct world *old = c->arch.fp_owner;
+    if (old) {
+        fpsimd_save(old->fp->v);
+        old->fp->fpsr = sysreg_read(S3_3_C4_C4_1);
+        old->fp->fpcr = sysreg_read(S3_3_C4_C4_0);
+    }
+    fpsimd_load(w->fp->v);
+    sysreg_write(S3_3_C4_C4_1, w->fp->fpsr);
+    sysreg_write(S3_3_C4_C4_0, w->fp->fpcr);
+    c->arch.fp_owner = w;
+}
+
+static void pauth_save(uint64_t k[10])
+{
+    k[0] = sysreg_read(S3_0_C2_C1_0);
+    k[1] = sysreg_read(S3_0_C2_C1_1);
+    k[2] = sysreg_read(S3_0_C2_C1_2);
+    k[3] = sysreg_read(S3_0_C2_C1_3);
+    k[4] = sysreg_read(S3_0_C2_C2_0);
+    k[5] = sysreg_read(S3_0_C2_C2_1);
+    k[6] = sysreg_read(S3_0_C2_C2_2);
+    k[7] = sysreg_read(S3_0_C2_C2_3);
+    k[8] = sysreg_read(S3_0_C2_C3_0);
+    k[9] = sysreg_read(S3_0_C2_C3_1);
+}
+
+static void pauth_load(const uint64_t k[10])
+{
+    sysreg_write(S3_0_C2_C1_0, k[0]);
+    sysreg_write(S3_0_C2_C1_1, k[1]);
+    sysreg_write(S3_0_C2_C1_2, k[2]);
+    sysreg_write(S3_0_C2_C1_3, k[3]);
+    sysreg_write(S3_0_C2_C2_0, k[4]);
+    sysreg_write(S3_0_C2_C2_1, k[5]);
+    sysreg_write(S3_0_C2_C2_2, k[6]);
+    sysreg_write(S3_0_C2_C2_3, k[7]);
+    sysreg_write(S3_0_C2_C3_0, k[8]);
+    sysreg_write(S3_0_C2_C3_1, k[9]);
+}
+
+/* The virtual timer goes on in software while another guest body has the hardware. */
+static void vtimer_save(struct el1 *e)
+{
+    struct vcpu *v = CONTAINER_OF(e, struct vcpu, arch.el1);
+
+    e->cntv_ctl = sysreg_read(cntv_ctl_el0);
+    e->cntv_cval = sysreg_read(cntv_cval_el0);
+    sysreg_write(cntv_ctl_el0, 0);
+    if ((e->cntv_ctl & (CNT_ENABLE | CNT_IMASK)) == CNT_ENABLE)
+        timer_start(&v->arch.vtimer, e->cntv_cval);
+}
+
+static void vtimer_load(struct el1 *e)
+{
+    timer_stop(&CONTAINER_OF(e, struct vcpu, arch.el1)->arch.vtimer);
+    sysreg_write(cntv_cval_el0, e->cntv_cval);
+    sysreg_write(cntv_ctl_el0, e->cntv_ctl);
+}
+
+/* A detached context changes none of its EL1 registers: only a vCPU's are saved. */
+static void el1_save(struct el1 *e)
+{
+    if (!e->is_vcpu)
+        return;
+    e->ttbr0 = sysreg_read(ttbr0_el1);
+    e->ttbr1 = sysreg_read(ttbr1_el1);
+    e->tcr = sysreg_read(tcr_el1);
+    e->mair = sysreg_read(mair_el1);
+    e->amair = sysreg_read(amair_el1);
+    e->vbar = sysreg_read(vbar_el1);
+    e->contextidr = sysreg_read(contextidr_el1);
+    e->esr = sysreg_read(esr_el1);
+    e->far = sysreg_read(far_el1);
+    e->afsr0 = sysreg_read(afsr0_el1);
+    e->afsr1 = sysreg_read(afsr1_el1);
+    e->elr = sysreg_read(elr_el1);
+    e->spsr = sysreg_read(spsr_el1);
+    e->sp_el1 = sysreg_read(sp_el1);
+    e->tpidr_el1 = sysreg_read(tpidr_el1);
+    e->tpidrro_el0 = sysreg_read(tpidrro_el0);
+    e->par = sysreg_read(par_el1);
+    e->csselr = sysreg_read(csselr_el1);
+    if (world_has_pauth)
+        pauth_save(e->pauth);
+    vtimer_save(e);
+    gich_save(&e->gich);
+}
+
+static void el1_load(struct el1 *e)
+{
+    sysreg_write(ttbr0_el1, e->ttbr0);
+    sysreg_write(ttbr1_el1, e->ttbr1);
+    sysreg_write(tcr_el1, e->tcr);
+    sysreg_write(mair_el1, e->mair);
+    sysreg_write(amair_el1, e->amair);
+    sysreg_write(vbar_el1, e->vbar);
+    sysreg_write(contextidr_el1, e->contextidr);
+    sysreg_write(tpidrro_el0, e->tpidrro_el0);
+    if (world_has_pauth)
+        pauth_load(e->pauth);
+    if (!e->is_vcpu)
+        return;
+    sysreg_write(esr_el1, e->esr);
+    sysreg_write(far_el1, e->far);
+    sysreg_write(afsr0_el1, e->afsr0);
+    sysreg_write(afsr1_el1, e->afsr1);
+    sysreg_write(elr_el1, e->elr);
+    sysreg_write(spsr_el1, e->spsr);
+    sysreg_write(sp_el1, e->sp_el1);
+    sysreg_write(tpidr_el1, e->tpidr_el1);
+    sysreg_write(par_el1, e->par);
+    sysreg_write(csselr_el1, e->csselr);
+    sysreg_write(vmpidr_el2, e->vmpidr);
+    vtimer_load(e);
+    gich_load(&e->gich);
+}
+
+static void el1_switch(struct core *c, struct world *w)
+{
+    struct el1 *old = c->arch.el1, *e = w->el1;
+
+    if (old)
+        el1_save(old);
+    el1_load(e);
+    c->arch.el1 = e;
+    /* A vCPU and a detached context have one VMID and one ASID, but different tables for the upper half:
+     * cached walks must not mix (as KVM does for vCPUs of one VM on a core). What ran last on a core that
+     * only runs detached contexts is one of them. */
+    if (e->is_vcpu == c->arch.ran_vcpu)
+        return;
+    c->arch.ran_vcpu = e->is_vcpu;
+    sysreg_write(hcr_el2, w->hcr);
+    sysreg_write(vttbr_el2, w->vttbr);
+    isb();
+    __asm__ volatile("tlbi vmalle1\n\tic iallu\n\tdsb nsh\n\tisb" ::: "memory");
+}
+
+static void small_save(struct world *w)
+{
+    w->tpidr_el0 = sysreg_read(tpidr_el0);
+    if (w->el1) {
+        w->sctlr = sysreg_read(sctlr_el1);
+        w->cpacr = sysreg_read(cpacr_el1);
+        w->cntkctl = sysreg_read(cntkctl_el1);
+        w->mdscr = sysreg_read(mdscr_el1);
+    }
+}
+
+void world_load(struct core *c, struct world *w)
+{
+    struct world *old = c->arch.world;
+
+    if (old == w)
+        return;
+    if (old)
+        small_save(old);
+    if (w->el1 && c->arch.el1 != w->el1)
+        el1_switch(c, w);
+    sysreg_write(sctlr_el1, w->sctlr);
+    sysreg_write(cpacr_el1, w->cpacr);
+    sysreg_write(tpidr_el0, w->tpidr_el0);
+    sysreg_write(cntkctl_el1, w->cntkctl);
+    sysreg_write(mdscr_el1, w->mdscr);
+    sysreg_write(hcr_el2, w->hcr);
+    sysreg_write(vttbr_el2, w->vttbr);
+    set_cptr(c, w);
+    isb();
+    c->arch.world = w;
+}
+
+void world_forget(struct core *c, struct world *w)
+{
+    if (c->arch.world == w)
+        c->arch.world = NULL;
+    if (w->el1 && c->arch.el1 == w->el1)
+        c->arch.el1 = NULL;
+    if (c->arch.fp_owner == w)
+        c->arch.fp_owner = NULL;
+}

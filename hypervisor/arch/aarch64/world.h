@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Switching register state (arch_thread.h explains worlds). */
+#ifndef AARCH64_WORLD_H
+#define AARCH64_WORLD_H
+
+#include "core.h"
+#include <arch_thread.h>
+
+struct ptab;
+
+#define HCR_COMMON (HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_RW | HCR_TIDCP | HCR_APK | HCR_API)
+#define HCR_GUEST                                                                                            \
+    (HCR_COMMON | HCR_FB | HCR_BSU_IS | HCR_TWI | HCR_TSC | HCR_TID3 | HCR_TACR | HCR_TERR)
+#define HCR_HOST  (HCR_COMMON | HCR_TGE | HCR_DC)
+#define CPTR_BASE (CPTR_RES1 | CPTR_TZ | CPTR_TSM | CPTR_TTA | CPTR_TAM)
+
+void fpsimd_save(uint64_t v[64]);
+void fpsimd_load(const uint64_t v[64]);
+
+/* Makes w's FP/SIMD registers the ones in the hardware. */
+void world_take_fp(struct core *c, struct world *w);
+/* Makes the hardware hold w. */
+void world_load(struct core *c, struct world *w);
+/* The hardware forgets w without saving it. */
+void world_forget(struct core *c, struct world *w);
+
+/* VTTBR_EL2 of a space. */
+uint64_t world_vttbr(const struct ptab *space);
+
+extern bool world_has_pauth;
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Contract: the register state of threads, vCPUs and contexts. */
+#ifndef HV_ARCH_THREAD_H
+#define HV_ARCH_THREAD_H
+
+#include "context.h"
+#include "thread.h"
+#include "vcpu.h"
+
+struct ptab;
+
+/* A host thread that starts at entry with its stack and one argument. */
+void arch_thread_init(struct thread *t, const struct ptab *space, uint64_t entry, uint64_t sp, uint64_t arg);
+/* Result registers of the host thread's current call. */
+void arch_thread_result(struct thread *t, int64_t status, uint64_t value);
+
+/* Makes the hardware hold t's state; t runs next on this core. */
+void arch_thread_load(struct thread *t);
+
+/* Whatever of `t` is only in this core's registers goes to memory (before another core may look). */
+void arch_thread_unload(struct thread *t);
+
+void arch_vcpu_init(struct vcpu *v, const struct ptab *space);
+void arch_vcpu_reset(struct vcpu *v);
+/* Switches the thread between the VMM's and the guest's registers. */
+void arch_vcpu_enter(struct vcpu *v);
+void arch_vcpu_leave(struct vcpu *v);
+/* A virtual interrupt is pending in the hardware's list registers. Only if loaded here. */
+bool arch_vcpu_irq_pending(struct vcpu *v);
+
+/* Takes the frame's contents. BAD_VERSION, BAD_PARAM: the frame is not valid. */
+status_t arch_context_load(struct context *c) MUST_CHECK;
+/* Writes what only the hardware holds into the frame (pc, pstate, FP/SIMD, …). */
+void arch_context_save(struct context *c);
+
+/* Waits until another core stores to c->mail or an interrupt is pending. */
+void arch_core_poll(struct core *c);
+void arch_core_sleep(struct core *c);
+/* Handles the pending interrupts of this core. */
+void arch_core_irqs(struct core *c);
+
+/* Starts all other cores; each ends in core_leave. */
+void arch_start_cores(void);
+
+NORETURN void arch_power(bool reset);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Contract: the system counter and the hypervisor's own one-shot timer of this core. */
+#ifndef HV_ARCH_TIMER_H
+#define HV_ARCH_TIMER_H
+
+#include "types.h"
+
+uint64_t arch_counter(void);
+uint64_t arch_counter_hz(void);
+/* Interrupt at that counter value, at once if it is past: calls timer_expire(). */
+void arch_timer_set(uint64_t expires);
+void arch_timer_off(void);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Decoding of what the less privileged ask for. */
+#ifndef HV_CALL_H
+#define HV_CALL_H
+
+#include "thread.h"
+#include "types.h"
+
+/* Host-task call (outrider/task.h) of the running thread. Its result goes into the thread's registers,
+ * unless it blocks or enters a guest. */
+void call_dispatch(struct thread *t, uint64_t number, const uint64_t arg[6]);
+
+/* Detach-ABI hypercall (outrider/detach.h) of a guest kernel: x0..x3 in result. False: not one of ours. */
+bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4]);
+
+/* Host call (outrider/hostcall.h) of a detached thread. False: an ordinary system call. */
+bool hostcall_dispatch(struct context *c, uint64_t number, const uint64_t arg[6], uint64_t result[4]);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Debug console: one UART, polled. Never used on a hot path. */
+#ifndef HV_CONSOLE_H
+#define HV_CONSOLE_H
+
+#include "types.h"
+#include <stdarg.h>
+
+/* A UART driver (drivers/). put() writes one byte, waiting for room. */
+struct uart {
+    const char *compatible;
+    void (*put)(uint64_t base, char c);
+};
+
+/* The UARTs that drivers/ knows; ends with an entry without a name. */
+extern const struct uart uart_table[];
+
+/* Sets the device. Before that, output is kept in a small buffer and printed here. */
+void console_init(const struct uart *uart, paddr_t base);
+
+/* Writes len bytes of a host task's text, as one piece. */
+void console_write(const char *text, size_t len);
+
+/* printf subset: %s %c %d %u %x %lx %lu %ld %p %%, with 0 and width. Prefixed "outrider: ". */
+void print(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Stops the machine: an invariant of the hypervisor itself is broken. */
+NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
+
+#define ASSERT(c)                                                                                            \
+    do {                                                                                                     \
+        if (__builtin_expect(!(c), 0))                                                                       \
+            panic("%s:%d: %s does not hold", __FILE__, __LINE__, #c);                                        \
+    } while (0)
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Detached contexts.
+ *
+ *            create                    run                     (host core)
+ *   free ---------------> IDLE ---------------------> RUNNING -----------------+
+ *     ^                    | ^                                                 |
+ *     |  destroy           | |        event written to the frame               |
+ *     +--------------------+ +-------------------------------------------------+
+ *
+ * The state changes by compare-and-swap. The frame is the guest's while IDLE, the hypervisor's while
+ * RUNNING. Only the context's core takes RUNNING to IDLE; only hypercalls do the rest.
+ */
+#ifndef HV_CONTEXT_H
+#define HV_CONTEXT_H
+
+#include "thread.h"
+#include "types.h"
+#include <outrider/detach.h>
+
+struct vm;
+
+enum context_state {
+    CONTEXT_IDLE = 0,
+    CONTEXT_RUNNING = 1,
+    CONTEXT_CLOSED = 2, /* being created, changed or destroyed */
+};
+
+struct context {
+    struct thread thread; /* first */
+    struct vm *vm;
+    struct ord_frame *frame; /* guest memory: nothing read from it is trusted */
+    uint32_t id;
+    uint32_t state;
+    struct ord_stats stats;
+};
+
+status_t context_create(struct vm *vm, uint64_t frame, uint64_t core, uint64_t prio, uint32_t *id) MUST_CHECK;
+status_t context_run(struct vm *vm, uint64_t id) MUST_CHECK;
+status_t context_recall(struct vm *vm, uint64_t id) MUST_CHECK;
+status_t context_destroy(struct vm *vm, uint64_t id) MUST_CHECK;
+status_t context_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio) MUST_CHECK;
+
+/* On the context's core: THREAD_OP_RUN, _RECALL and _STOP. */
+void context_handle_run(struct context *c);
+void context_handle_recall(struct context *c);
+void context_handle_stop(struct context *c);
+
+/* Ends a run: registers are in the frame already; writes the event and tells the guest. */
+void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64_t far, uint64_t ipa);
+
+#endif

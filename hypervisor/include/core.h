@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Per-core state, its scheduler and its mailbox.
+ *
+ * mailbox: a lock-free stack of threads with ops set. Senders push, then look at `mode` behind a full
+ * barrier; the owner sets `mode`, full barrier, looks at the mailbox. So either the owner sees the thread
+ * or the sender sees a mode that needs an interrupt (USER, SLEEP).
+ */
+#ifndef HV_CORE_H
+#define HV_CORE_H
+
+#include "thread.h"
+#include "timer.h"
+#include "types.h"
+#include <arch_core.h>
+
+enum core_mode {
+    CORE_HYP = 0,   /* in the hypervisor: drains the mailbox before it leaves */
+    CORE_USER = 1,  /* in a guest, detached thread or host task */
+    CORE_POLL = 2,  /* idle, waits for the store to the mailbox (WFE) */
+    CORE_SLEEP = 3, /* idle, waits for an interrupt */
+    CORE_OFF = 4,   /* not started */
+};
+
+struct core {
+    /* assembly uses these (offsets.c) */
+    uint64_t stack_top;
+    struct thread *current; /* whose registers are in the hardware */
+    /* */
+    uint32_t index;
+    uint64_t mpidr;
+    struct thread *mail;    /* mailbox */
+    uint32_t mode;          /* enum core_mode */
+    uint32_t barrier_asked, barrier_done;
+    struct context *bound;  /* host core: context that it is reserved for */
+    uint64_t ready_map[4];  /* bit p: queue[p] is not empty */
+    struct list queue[256];
+    struct timer_queue timers;
+    struct arch_core arch;
+    /* statistics */
+    uint64_t entries, irqs, runs;
+};
+
+extern struct core cores[];
+extern uint32_t core_count;
+
+void core_init(struct core *c, uint32_t index, uint64_t mpidr);
+
+/* The highest-priority ready thread, or NULL. */
+struct thread *core_pick(struct core *c);
+void core_enqueue(struct core *c, struct thread *t);
+void core_dequeue(struct core *c, struct thread *t);
+
+/* Makes c look at its mailbox, timers and barrier requests soon. */
+void core_notify(struct core *c);
+
+/* Handles what is in the own mailbox. */
+void core_drain(struct core *c);
+
+/* Chooses what runs next, waits if there is nothing, makes the hardware ready for it and returns it. The
+ * last thing on every way out of the hypervisor. */
+struct thread *core_leave(struct core *c);
+
+/* Every core of the mask that executes user code now executes a full barrier before this returns. */
+void core_barrier(uint32_t mask);
+
+#endif

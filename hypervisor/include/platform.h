@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the device tree says about the machine. Filled once at start, constant afterwards. */
+#ifndef HV_PLATFORM_H
+#define HV_PLATFORM_H
+
+#include "fdt.h"
+#include "types.h"
+#include <outrider/task.h>
+
+#define PLATFORM_RANGES_MAX 16
+
+struct range {
+    uint64_t base, size;
+};
+
+struct platform {
+    struct fdt fdt;
+    uint64_t dtb_base, dtb_size;
+    struct range ram[PLATFORM_RANGES_MAX]; /* ascending, page-aligned */
+    uint32_t ram_count;
+    struct range reserved[PLATFORM_RANGES_MAX]; /* by the tree: memreserve is not given away */
+    uint32_t reserved_count;
+    struct range gicd, gicr, gits;
+    uint64_t mpidr[ORD_CORES_MAX];
+    uint32_t core_count;
+    bool psci_smc; /* conduit of the machine's PSCI */
+    struct range uart;
+    const char *uart_compatible;
+    bool uart_owned; /* chosen by console=: not the guest's */
+    struct ord_module module[ORD_MODULES_MAX];
+    uint32_t module_count;
+    const char *args; /* /chosen/bootargs: the hypervisor's own command line */
+};
+
+extern struct platform platform;
+
+/* Finds everything. Returns NULL, or a message that says what is missing and why that is fatal. */
+const char *platform_init(const void *dtb, uint64_t limit) MUST_CHECK;
+
+/* Value of `key=value` in the hypervisor's command line: length, 0 if absent. */
+size_t platform_option(const char *key, const char **value);
+
+bool range_overlaps(uint64_t base, uint64_t size, const struct range *r);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Page tables of spaces: a VM's stage 2 and a host task's address space have the same form. One generic
+ * walk over 4 KiB-granule tables; the architecture says how an entry looks (arch/ptab.h).
+ *
+ *   root (1 << root_order pages) -> level n -> ... -> level 3: 4 KiB pages
+ *   blocks: 1 GiB at level 1, 2 MiB at level 2
+ */
+#ifndef HV_PTAB_H
+#define HV_PTAB_H
+
+#include "atomic.h"
+#include "types.h"
+
+#define PTAB_READ   BIT(0)
+#define PTAB_WRITE  BIT(1)
+#define PTAB_EXEC   BIT(2)
+#define PTAB_DEVICE BIT(3)
+
+struct ptab {
+    uint64_t *root;
+    struct spinlock lock;
+    uint8_t root_level; /* 0 or 1 */
+    uint8_t bits;       /* size of the address space */
+    bool stage1;        /* the hypervisor's own format instead of a space's */
+    uint16_t vmid;
+};
+
+/* An empty table for `bits` of address. NO_MEMORY. */
+status_t ptab_init(struct ptab *p, unsigned bits, bool stage1, uint16_t vmid) MUST_CHECK;
+
+/*
+ * Maps [at, at + size) to [to, ...) with the largest blocks that alignment allows. All are multiples of the
+ * page size. BAD_ADDRESS beyond the address space, EXISTS over a mapping (nothing is changed then),
+ * NO_MEMORY for tables (what was mapped before stays).
+ */
+status_t ptab_map(struct ptab *p, uint64_t at, paddr_t to, uint64_t size, unsigned rights) MUST_CHECK;
+
+/* Unmaps; ranges that are not mapped are skipped, blocks are split. The caller flushes. */
+status_t ptab_unmap(struct ptab *p, uint64_t at, uint64_t size) MUST_CHECK;
+
+/* Translates; false if not mapped. */
+bool ptab_lookup(const struct ptab *p, uint64_t at, paddr_t *to, unsigned *rights);
+
+/* Number of leaf entries by level, for reports: count[1] = 1 GiB blocks, [2] = 2 MiB, [3] = pages. */
+void ptab_count(const struct ptab *p, uint64_t count[4]);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Threads: the one thing that is scheduled. A thread has one of two bodies:
+ *
+ *   host thread      user mode of a host task; if a vCPU is bound to it, vcpu_run() turns it into that
+ *                    vCPU until an exit needs the VMM
+ *   detached thread  a context of a VM without a guest kernel
+ *
+ * A thread belongs to one core. Only that core touches its state, its queue and its registers; the others
+ * set bits in `ops` and put it into the core's mailbox (core.h).
+ */
+#ifndef HV_THREAD_H
+#define HV_THREAD_H
+
+#include "list.h"
+#include "types.h"
+#include <arch_thread.h>
+
+struct core;
+struct task;
+struct vcpu;
+struct context;
+struct notify;
+
+enum thread_state {
+    THREAD_BLOCKED,
+    THREAD_READY, /* in its core's queue or running */
+    THREAD_DEAD,
+};
+
+/* Requests from other cores. */
+#define THREAD_OP_WAKE   BIT(0) /* make it ready */
+#define THREAD_OP_NOTIFY BIT(1) /* the notification that it waits for has bits */
+#define THREAD_OP_IRQ    BIT(2) /* its vCPU has pending interrupts */
+#define THREAD_OP_KICK   BIT(3) /* vcpu_kick() */
+#define THREAD_OP_RUN    BIT(4) /* detached: load the frame and go */
+#define THREAD_OP_RECALL BIT(5) /* detached: write the frame and stop */
+#define THREAD_OP_STOP   BIT(6) /* detached: stop without an event; host: end */
+
+struct thread {
+    struct arch_thread arch; /* first: assembly finds it by the thread's address */
+    struct list ready;       /* in core->queue[prio] */
+    struct core *core;
+    struct task *task;       /* host threads */
+    struct vcpu *vcpu;       /* host threads: bound vCPU or NULL */
+    struct context *context; /* detached threads */
+    struct notify *waits;    /* notification that it is blocked on */
+    enum thread_state state;
+    uint8_t prio;
+    bool in_guest; /* a vCPU's thread: inside vcpu_run() */
+    bool idle_guest; /* blocked by the guest's own WFI */
+    uint32_t ops;
+    struct thread *mail_next;
+};
+
+/* Makes a blocked thread of this core ready. */
+void thread_wake(struct thread *t);
+/* Takes the running or ready thread off its queue. */
+void thread_block(struct thread *t);
+/* Posts ops to t's core and makes that core look at them. Any core. */
+void thread_post(struct thread *t, uint32_t ops);
+/* Ends t (this core's) with a reason on the console; the whole task goes with it. */
+void thread_kill(struct thread *t, const char *reason);
+
+#endif

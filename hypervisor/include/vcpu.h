@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* vCPUs: guest kernels run on these, as a part of their VMM's thread. */
+#ifndef HV_VCPU_H
+#define HV_VCPU_H
+
+#include "thread.h"
+#include "types.h"
+#include <arch_vcpu.h>
+#include <outrider/task.h>
+
+struct vm;
+
+struct vcpu {
+    struct arch_vcpu arch;
+    struct vm *vm;
+    struct thread *thread;
+    struct ord_vcpu_state *state;
+    uint32_t index;
+    uint64_t mpidr;
+    bool kicked;
+    bool mmio_read; /* the last exit was a read whose data is to be taken from the state page */
+    /* Interrupts to be put into list registers: set by any core, taken by the vCPU's. */
+    uint32_t pending_private;
+    uint32_t pending_any;
+    uint64_t pending_spi[16];
+};
+
+/* BAD_STATE: the thread has a vCPU. BUSY: the core is a host core or runs a vCPU of this VM. NO_MEMORY. */
+status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t state_address,
+                     struct vcpu **out) MUST_CHECK;
+
+/* Enters the guest at the next leave. BAD_STATE: the VM was stopped. */
+status_t vcpu_run(struct vcpu *v) MUST_CHECK;
+
+/* Leaves the guest: the VMM's thread continues behind vcpu_run with that reason. Own core. */
+void vcpu_exit(struct vcpu *v, enum ord_exit reason);
+
+/* Makes a virtual interrupt pending, wakes the vCPU. Any core. */
+void vcpu_pend(struct vcpu *v, uint32_t intid);
+
+/* THREAD_OP_IRQ / _KICK on the vCPU's core. */
+void vcpu_handle_irq(struct vcpu *v);
+void vcpu_handle_kick(struct vcpu *v);
+
+/* The guest waits for an interrupt: blocks until one is pending. */
+void vcpu_wait(struct vcpu *v);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VM: its stage-2 table, its vCPUs, its host cores and the detached contexts that run on them. */
+#ifndef HV_VM_H
+#define HV_VM_H
+
+#include "context.h"
+#include "ptab.h"
+#include "types.h"
+#include "vcpu.h"
+
+struct irq;
+
+struct vm {
+    struct ptab ptab;
+    struct spinlock lock; /* creation: vCPUs, cores, contexts, event page */
+    bool stopped;
+    uint8_t vppi; /* INTID of the virtual exception */
+    uint32_t guest_cores, host_cores; /* masks of core indices */
+    uint8_t prio_limit[ORD_CORES_MAX];
+    struct vcpu *vcpu[ORD_CORES_MAX];
+    uint32_t vcpu_count;
+    struct ord_event_page *event_page; /* NULL: none */
+    struct context *context[ORD_CONTEXT_MAX];
+    uint32_t context_count;
+    uint8_t spi_priority[1024];
+    struct irq *spi[1024]; /* by virtual INTID: the physical interrupt behind it, or NULL */
+};
+
+/* A fresh VMID: spaces are never destroyed. */
+uint32_t space_id(void);
+
+/* BAD_PARAM: vppi not 16..31. NO_MEMORY. */
+status_t vm_create(uint64_t vppi, struct vm **out) MUST_CHECK;
+/* BAD_CORE, BUSY (runs a vCPU or is another VM's), BAD_PARAM (limit). */
+status_t vm_add_core(struct vm *vm, uint64_t core, uint64_t prio_limit) MUST_CHECK;
+/* Stops all detached threads for good. */
+void vm_stop(struct vm *vm);
+
+/* Guest RAM at a page-aligned guest address that the guest may read and write; NULL if it is not. */
+void *vm_page(struct vm *vm, uint64_t address);
+
+#endif

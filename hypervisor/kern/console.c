@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "console.h"
+
+#include "atomic.h"
+#include "string.h"
+#include <arch/cpu.h>
+
+static const struct uart *uart;
+static uint64_t uart_base;
+static struct spinlock lock;
+
+/* What is printed before the UART is known. */
+static char early[2048];
+static uint32_t early_len;
+
+static void put(char c)
+{
+    if (!uart) {
+        if (early_len < sizeof(early))
+            early[early_len++] = c;
+        return;
+    }
+    if (c == '\n')
+        uart->put(uart_base, '\r');
+    uart->put(uart_base, c);
+}
+
+void console_init(const struct uart *u, paddr_t base)
+{
+    uart_base = base.v;
+    uart = u;
+    for (uint32_t i = 0; i < early_len; i++)
+        put(early[i]);
+}
+
+void console_write(const char *text, size_t len)
+{
+    spin_lock(&lock);
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        put((c >= ' ' && c < 127) || c == '\n' || c == '\t' ? c : '?');
+    }
+    spin_unlock(&lock);
+}
+
+static void put_number(uint64_t v, unsigned base, bool negative, int width, char pad)
+{
+    char digits[24];
+    int n = 0;
+
+    do
+        digits[n++] = "0123456789abcdef"[v % base];
+    while (v /= base);
+    if (negative)
+        digits[n++] = '-';
+    for (; width > n; width--)
+        put(pad);
+    while (n)
+        put(digits[--n]);
+}
+
+static void vprint(const char *f, va_list ap)
+{
+    for (; *f; f++) {
+        if (*f != '%') {
+            put(*f);
+            continue;
+        }
+        char pad = *++f == '0' ? '0' : ' ';
+        int width = 0, is_long = 0;
+        for (; *f >= '0' && *f <= '9'; f++)
+            width = width * 10 + *f - '0';
+        for (; *f == 'l'; f++)
+            is_long++;
+        switch (*f) {
+        case 's': {
+            const char *s = va_arg(ap, const char *);
+            for (s = s ? s : "(none)"; *s; s++, width--)
+                put(*s);
+            for (; width > 0; width--)
+                put(' ');
+            break;
+        }
+        case 'c':
+            put((char)va_arg(ap, int));
+            break;
+        case 'd': {
+            int64_t v = is_long ? va_arg(ap, long) : va_arg(ap, int);
+            put_number(v < 0 ? -(uint64_t)v : (uint64_t)v, 10, v < 0, width, pad);
+            break;
+        }
+        case 'u':
+        case 'x':
+            put_number(is_long ? va_arg(ap, unsigned long) : va_arg(ap, unsigned), *f == 'u' ? 10 : 16, false,
+                       width, pad);
+            break;
+        case 'p':
+            put_number((uintptr_t)va_arg(ap, void *), 16, false, 16, '0');
+            break;
+        case '\0':
+            return;
+        default:
+            put(*f);
+        }
+    }
+}
+
+static void say(const char *prefix, const char *format, va_list ap)
+{
+    spin_lock(&lock);
+    while (*prefix)
+        put(*prefix++);
+    vprint(format, ap);
+    put('\n');
+    spin_unlock(&lock);
+}
+
+void print(const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    say("outrider: ", format, ap);
+    va_end(ap);
+}
+
+void panic(const char *format, ...)
+{
+    va_list ap;
+
+    /* The lock's holder may be the one that fails: print anyway. */
+    lock = (struct spinlock){0, 0};
+    va_start(ap, format);
+    say("outrider: PANIC: ", format, ap);
+    va_end(ap);
+    arch_halt();
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "context.h"
+
+#include "atomic.h"
+#include "console.h"
+#include "core.h"
+#include "pool.h"
+#include "vm.h"
+#include <arch/thread.h>
+
+static struct context *lookup(struct vm *vm, uint64_t id)
+{
+    return id < ORD_CONTEXT_MAX ? atomic_load(&vm->context[id]) : NULL;
+}
+
+/* Reserves a host core for c: the one asked for, or any that is free. */
+static status_t take_core(struct vm *vm, struct context *c, uint64_t core)
+{
+    if (core == ORD_CORE_ANY) {
+        for (uint32_t i = 0; i < core_count; i++)
+            if ((vm->host_cores & BIT(i)) && atomic_cas(&cores[i].bound, (struct context *)NULL, c)) {
+                c->thread.core = &cores[i];
+                return ORD_OK;
+            }
+        return ORD_BUSY;
+    }
+    if (core >= core_count)
+        return ORD_BAD_CORE;
+    if (!(vm->host_cores & BIT(core)))
+        return (vm->guest_cores & BIT(core)) ? ORD_CORE_OWNED : ORD_BAD_CORE;
+    if (!atomic_cas(&cores[core].bound, (struct context *)NULL, c))
+        return ORD_BUSY;
+    c->thread.core = &cores[core];
+    return ORD_OK;
+}
+
+static status_t check_prio(const struct vm *vm, const struct core *core, uint64_t prio)
+{
+    return prio < ORD_PRIO_MIN || prio > vm->prio_limit[core->index] ? ORD_BAD_PARAM : ORD_OK;
+}
+
+status_t context_create(struct vm *vm, uint64_t frame, uint64_t core, uint64_t prio, uint32_t *id)
+{
+    struct ord_frame *f = vm_page(vm, frame);
+    uint32_t slot = 0;
+    status_t s;
+
+    if (!f)
+        return ORD_BAD_ADDRESS;
+    if (READ_ONCE(f->magic) != ORD_FRAME_MAGIC || READ_ONCE(f->version) >> 16 != ORD_ABI_MAJOR)
+        return ORD_BAD_VERSION;
+    struct context *c = pool_alloc(ORD_POOL_CONTEXT);
+    if (!c)
+        return ORD_NO_MEMORY;
+    c->vm = vm;
+    c->frame = f;
+    c->state = CONTEXT_IDLE;
+    list_init(&c->thread.ready);
+    spin_lock(&vm->lock);
+    while (slot < ORD_CONTEXT_MAX && vm->context[slot])
+        slot++;
+    s = vm->stopped ? ORD_BAD_STATE : slot < ORD_CONTEXT_MAX ? take_core(vm, c, core) : ORD_NO_MEMORY;
+    if (s == ORD_OK) {
+        s = check_prio(vm, c->thread.core, prio);
+        if (s != ORD_OK)
+            atomic_store(&c->thread.core->bound, (struct context *)NULL);
+    }
+    if (s == ORD_OK) {
+        c->id = slot;
+        c->thread.context = c;
+        c->thread.prio = (uint8_t)prio;
+        c->thread.state = THREAD_BLOCKED;
+        f->context = slot;
+        f->core = c->thread.core->index;
+        f->event = ORD_EVENT_NONE;
+        vm->context_count++;
+        atomic_store(&vm->context[slot], c);
+        *id = slot;
+    }
+    spin_unlock(&vm->lock);
+    if (s != ORD_OK)
+        pool_free(ORD_POOL_CONTEXT, c);
+    return s;
+}
+
+status_t context_run(struct vm *vm, uint64_t id)
+{
+    struct context *c = lookup(vm, id);
+
+    if (!c)
+        return ORD_BAD_CAP;
+    if (READ_ONCE(vm->stopped) || !atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_RUNNING))
+        return ORD_BAD_STATE;
+    /* A recall that was answered by another event is void. */
+    atomic_and(&c->thread.ops, ~(uint32_t)THREAD_OP_RECALL);
+    WRITE_ONCE(c->frame->event, ORD_EVENT_RUNNING);
+    thread_post(&c->thread, THREAD_OP_RUN);
+    return ORD_OK;
+}
+
+status_t context_recall(struct vm *vm, uint64_t id)
+{
+    struct context *c = lookup(vm, id);
+
+    if (!c)
+        return ORD_BAD_CAP;
+    if (atomic_load(&c->state) == CONTEXT_RUNNING)
+        thread_post(&c->thread, THREAD_OP_RECALL);
+    return ORD_OK;
+}
+
+/* Takes an idle context out of use; its core no longer holds a stale request for it. */
+static status_t close_context(struct context *c)
+{
+    if (!atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_CLOSED))
+        return ORD_BUSY;
+    while (atomic_load(&c->thread.ops)) {
+        core_notify(c->thread.core);
+        if (c->thread.core == core_self())
+            core_drain(core_self());
+        cpu_relax();
+    }
+    return ORD_OK;
+}
+
+status_t context_destroy(struct vm *vm, uint64_t id)
+{
+    status_t s = ORD_BAD_CAP;
+
+    spin_lock(&vm->lock);
+    struct context *c = lookup(vm, id);
+    if (c)
+        s = close_context(c);
+    if (s == ORD_OK) {
+        atomic_store(&vm->context[id], (struct context *)NULL);
+        atomic_store(&c->thread.core->bound, (struct context *)NULL);
+        vm->context_count--;
+        pool_free(ORD_POOL_CONTEXT, c);
+    }
+    spin_unlock(&vm->lock);
+    return s;
+}
+
+status_t context_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio)
+{
+    status_t s = ORD_BAD_CAP;
+
+    spin_lock(&vm->lock);
+    struct context *c = lookup(vm, id);
+    if (c)
+        s = close_context(c);
+    if (s == ORD_OK) {
+        struct core *old = c->thread.core;
+        if (core != ORD_CORE_ANY && core != old->index)
+            s = take_core(vm, c, core);
+        if (s == ORD_OK) {
+            s = check_prio(vm, c->thread.core, prio);
+            struct core *drop = s == ORD_OK ? old : c->thread.core;
+            if (c->thread.core != old)
+                atomic_store(&drop->bound, (struct context *)NULL);
+            if (s == ORD_OK)
+                c->thread.prio = (uint8_t)prio;
+            else
+                c->thread.core = old;
+        }
+        atomic_store(&c->state, (uint32_t)CONTEXT_IDLE);
+    }
+    spin_unlock(&vm->lock);
+    return s;
+}
+
+void context_handle_run(struct context *c)
+{
+    if (READ_ONCE(c->vm->stopped))
+        return;
+    status_t s = arch_context_load(c);
+    c->stats.runs++;
+    if (s != ORD_OK) {
+        context_event(c, ORD_EVENT_REJECTED, (uint64_t)s, 0, 0);
+        return;
+    }
+    thread_wake(&c->thread);
+}
+
+void context_handle_recall(struct context *c)
+{
+    if (c->thread.state != THREAD_READY)
+        return;
+    arch_context_save(c);
+    context_event(c, ORD_EVENT_RECALLED, 0, 0, 0);
+}
+
+void context_handle_stop(struct context *c)
+{
+    if (c->thread.state != THREAD_READY)
+        return;
+    arch_context_save(c);
+    thread_block(&c->thread);
+}
+
+void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64_t far, uint64_t ipa)
+{
+    struct ord_frame *f = c->frame;
+    struct vm *vm = c->vm;
+    uint32_t id = c->id;
+
+    if (c->thread.state == THREAD_READY)
+        thread_block(&c->thread);
+    switch (event) {
+    case ORD_EVENT_SYSCALL:
+        c->stats.syscalls++;
+        break;
+    case ORD_EVENT_FAULT:
+    case ORD_EVENT_STAGE2:
+        c->stats.faults++;
+        break;
+    case ORD_EVENT_RECALLED:
+        c->stats.recalls++;
+        break;
+    default:
+        c->stats.exceptions++;
+    }
+    f->core = c->thread.core->index;
+    f->stats = c->stats;
+    f->esr = esr;
+    f->far = far;
+    f->ipa = ipa;
+    /* From here on the guest may run or destroy the context again: nothing of c is used any more. */
+    atomic_store(&c->state, (uint32_t)CONTEXT_IDLE);
+    atomic_store(&f->event, (uint32_t)event);
+    smp_mb();
+    if (!READ_ONCE(f->wait))
+        return;
+    uint32_t cpu = READ_ONCE(f->wait_cpu);
+    struct ord_event_page *page = READ_ONCE(vm->event_page);
+    if (page)
+        atomic_or(&page->pending[id / 64], BIT(id % 64));
+    if (cpu >= vm->vcpu_count)
+        cpu = 0;
+    if (vm->vcpu_count)
+        vcpu_pend(vm->vcpu[cpu], vm->vppi);
+}

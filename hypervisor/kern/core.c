@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core.h"
+
+#include "atomic.h"
+#include "context.h"
+#include "notify.h"
+#include "string.h"
+#include "vcpu.h"
+#include <arch/irqchip.h>
+#include <arch/thread.h>
+
+/* How often an idle core looks at its mailbox before it sleeps: waking it is then cheaper for the sender. */
+#define IDLE_POLLS 64
+
+struct core cores[ORD_CORES_MAX];
+uint32_t core_count;
+
+void core_init(struct core *c, uint32_t index, uint64_t mpidr)
+{
+    c->index = index;
+    c->mpidr = mpidr;
+    c->mode = CORE_OFF;
+    for (size_t i = 0; i < ARRAY_SIZE(c->queue); i++)
+        list_init(&c->queue[i]);
+    timer_queue_init(&c->timers);
+}
+
+struct thread *core_pick(struct core *c)
+{
+    for (int i = 3; i >= 0; i--)
+        if (c->ready_map[i]) {
+            unsigned prio = (unsigned)i * 64 + 63 - (unsigned)__builtin_clzll(c->ready_map[i]);
+            return CONTAINER_OF(c->queue[prio].next, struct thread, ready);
+        }
+    return NULL;
+}
+
+void core_enqueue(struct core *c, struct thread *t)
+{
+    list_insert(&c->queue[t->prio], &t->ready);
+    c->ready_map[t->prio / 64] |= BIT(t->prio % 64);
+}
+
+void core_dequeue(struct core *c, struct thread *t)
+{
+    list_remove(&t->ready);
+    if (list_empty(&c->queue[t->prio]))
+        c->ready_map[t->prio / 64] &= ~BIT(t->prio % 64);
+}
+
+void core_notify(struct core *c)
+{
+    smp_mb();
+    uint32_t mode = READ_ONCE(c->mode);
+    if (mode == CORE_USER || mode == CORE_SLEEP)
+        arch_core_kick(c);
+    else if (mode == CORE_POLL)
+        cpu_send_event();
+}
+
+static void handle(struct thread *t, uint32_t ops)
+{
+    if (t->state == THREAD_DEAD)
+        return;
+    if (t->context) {
+        /* RUN first: a RECALL that was meant for the time behind it must not get lost (context_run clears
+         * those that are older). */
+        if (ops & THREAD_OP_RUN)
+            context_handle_run(t->context);
+        if (ops & THREAD_OP_RECALL)
+            context_handle_recall(t->context);
+        if (ops & THREAD_OP_STOP)
+            context_handle_stop(t->context);
+        return;
+    }
+    if (ops & THREAD_OP_STOP) {
+        if (t->state == THREAD_READY)
+            thread_block(t);
+        t->state = THREAD_DEAD;
+        return;
+    }
+    if (ops & THREAD_OP_WAKE)
+        thread_wake(t);
+    if (ops & THREAD_OP_NOTIFY)
+        notify_complete(t);
+    if (ops & THREAD_OP_IRQ)
+        vcpu_handle_irq(t->vcpu);
+    if (ops & THREAD_OP_KICK)
+        vcpu_handle_kick(t->vcpu);
+}
+
+void core_drain(struct core *c)
+{
+    uint32_t asked = atomic_load(&c->barrier_asked);
+
+    if (asked != c->barrier_done)
+        atomic_store(&c->barrier_done, asked);
+    if (!READ_ONCE(c->mail))
+        return;
+    struct thread *t = atomic_exchange(&c->mail, (struct thread *)NULL);
+    while (t) {
+        struct thread *next = t->mail_next;
+        handle(t, atomic_exchange(&t->ops, 0u));
+        t = next;
+    }
+}
+
+static bool has_work(const struct core *c)
+{
+    return READ_ONCE(c->mail) || READ_ONCE(c->barrier_asked) != c->barrier_done;
+}
+
+static void idle(struct core *c)
+{
+    c->mode = CORE_POLL;
+    smp_mb();
+    for (int i = 0; i < IDLE_POLLS && !has_work(c); i++)
+        arch_core_poll(c);
+    if (!has_work(c)) {
+        c->mode = CORE_SLEEP;
+        smp_mb();
+        if (!has_work(c))
+            arch_core_sleep(c);
+    }
+    c->mode = CORE_HYP;
+    arch_core_irqs(c);
+}
+
+struct thread *core_leave(struct core *c)
+{
+    for (;;) {
+        core_drain(c);
+        struct thread *t = core_pick(c);
+        if (!t) {
+            idle(c);
+            continue;
+        }
+        arch_thread_load(t);
+        c->current = t;
+        c->mode = CORE_USER;
+        smp_mb();
+        if (!has_work(c)) {
+            c->runs++;
+            return t;
+        }
+        c->mode = CORE_HYP;
+    }
+}
+
+void core_barrier(uint32_t mask)
+{
+    for (uint32_t i = 0; i < core_count; i++) {
+        struct core *c = &cores[i];
+        if (!(mask & BIT(i)) || c == core_self() || READ_ONCE(c->mode) != CORE_USER)
+            continue;
+        uint32_t asked = atomic_add(&c->barrier_asked, 1u) + 1;
+        core_notify(c);
+        while ((int32_t)(atomic_load(&c->barrier_done) - asked) < 0 && READ_ONCE(c->mode) == CORE_USER)
+            cpu_relax();
+    }
+    smp_mb();
+}

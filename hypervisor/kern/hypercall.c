@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Hypercalls of guest kernels. Everything is decoded and checked here or in what is called. */
+#include "call.h"
+
+#include "atomic.h"
+#include "context.h"
+#include "core.h"
+#include "pool.h"
+#include "vm.h"
+#include <arch/hypercall.h>
+#include <outrider/detach.h>
+#include <outrider/hostcall.h>
+
+typedef status_t handler(struct vcpu *v, const uint64_t arg[5], uint64_t out[3]);
+
+static status_t do_info(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t out[3])
+{
+    out[0] = ORD_ABI_VERSION;
+    out[1] = arch_hypercall_features();
+    out[2] = ORD_CONTEXT_MAX;
+    return arg[0] >> 16 == ORD_ABI_MAJOR ? ORD_OK : ORD_BAD_VERSION;
+}
+
+static struct core *core_of(uint64_t index)
+{
+    return index < core_count ? &cores[index] : NULL;
+}
+
+static status_t do_core_info(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
+{
+    struct core *c = core_of(arg[0]);
+
+    if (!c)
+        return ORD_BAD_CORE;
+    if (v->vm->guest_cores & BIT(c->index))
+        out[0] |= ORD_CORE_GUEST;
+    if (v->vm->host_cores & BIT(c->index)) {
+        out[0] |= ORD_CORE_HOST;
+        spin_lock(&v->vm->lock);
+        struct context *bound = atomic_load(&c->bound);
+        if (bound) {
+            out[1] = bound->id + 1;
+            if (READ_ONCE(bound->state) == CONTEXT_RUNNING)
+                out[0] |= ORD_CORE_RUNNING;
+        }
+        spin_unlock(&v->vm->lock);
+    }
+    out[2] = c->mpidr;
+    return ORD_OK;
+}
+
+static status_t do_core_stats(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t out[3])
+{
+    struct core *c = core_of(arg[0]);
+
+    if (!c)
+        return ORD_BAD_CORE;
+    out[0] = READ_ONCE(c->entries);
+    out[1] = READ_ONCE(c->irqs);
+    out[2] = READ_ONCE(c->runs);
+    return ORD_OK;
+}
+
+static status_t do_pool_info(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t out[3])
+{
+    if (arg[0] >= ORD_POOL_COUNT)
+        return ORD_BAD_PARAM;
+    out[0] = READ_ONCE(pools[arg[0]].used);
+    out[1] = pools[arg[0]].capacity;
+    return ORD_OK;
+}
+
+static status_t do_setup(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
+{
+    void *page = arg[0] == ORD_SETUP_NONE ? NULL : vm_page(v->vm, arg[0]);
+    status_t s = ORD_OK;
+
+    if (!page && arg[0] != ORD_SETUP_NONE)
+        return ORD_BAD_ADDRESS;
+    spin_lock(&v->vm->lock);
+    if (v->vm->context_count)
+        s = ORD_BUSY;
+    else
+        WRITE_ONCE(v->vm->event_page, page);
+    spin_unlock(&v->vm->lock);
+    return s;
+}
+
+static status_t do_create(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
+{
+    uint32_t id = 0;
+
+    if (arg[3])
+        return ORD_BAD_PARAM;
+    status_t s = context_create(v->vm, arg[0], arg[1], arg[2], &id);
+    out[0] = id;
+    return s;
+}
+
+static status_t do_run(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
+{
+    return context_run(v->vm, arg[0]);
+}
+
+static status_t do_recall(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
+{
+    return context_recall(v->vm, arg[0]);
+}
+
+static status_t do_destroy(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
+{
+    return context_destroy(v->vm, arg[0]);
+}
+
+static status_t do_set(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
+{
+    return context_set(v->vm, arg[0], arg[1], arg[2]);
+}
+
+static status_t do_flush(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t out[3] UNUSED)
+{
+    if (arg[0] >> 16 || (arg[1] != ORD_FLUSH_ALL && arg[1] % PAGE_SIZE))
+        return ORD_BAD_PARAM;
+    arch_hypercall_flush(arg[0], arg[1], arg[2]);
+    return ORD_OK;
+}
+
+static status_t do_barrier(struct vcpu *v, const uint64_t arg[5] UNUSED, uint64_t out[3] UNUSED)
+{
+    core_barrier(READ_ONCE(v->vm->host_cores));
+    return ORD_OK;
+}
+
+static handler *const table[] = {
+    [ORD_HC_INFO - ORD_HC_BASE] = do_info,
+    [ORD_HC_CORE_INFO - ORD_HC_BASE] = do_core_info,
+    [ORD_HC_POOL_INFO - ORD_HC_BASE] = do_pool_info,
+    [ORD_HC_SETUP - ORD_HC_BASE] = do_setup,
+    [ORD_HC_CREATE - ORD_HC_BASE] = do_create,
+    [ORD_HC_RUN - ORD_HC_BASE] = do_run,
+    [ORD_HC_RECALL - ORD_HC_BASE] = do_recall,
+    [ORD_HC_DESTROY - ORD_HC_BASE] = do_destroy,
+    [ORD_HC_SET - ORD_HC_BASE] = do_set,
+    [ORD_HC_FLUSH - ORD_HC_BASE] = do_flush,
+    [ORD_HC_BARRIER - ORD_HC_BASE] = do_barrier,
+    [ORD_HC_CORE_STATS - ORD_HC_BASE] = do_core_stats,
+};
+
+bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4])
+{
+    uint32_t f = (uint32_t)function;
+
+    if (f == ORD_HC_CALL_UID) {
+        result[0] = ORD_UID_0;
+        result[1] = ORD_UID_1;
+        result[2] = ORD_UID_2;
+        result[3] = ORD_UID_3;
+        return true;
+    }
+    if (f == ORD_HC_REVISION) {
+        result[0] = ORD_ABI_MAJOR;
+        result[1] = ORD_ABI_MINOR;
+        return true;
+    }
+    if (f >> 16 != ORD_HC_BASE >> 16)
+        return false;
+    v->state->hypercalls++;
+    handler *h = f - ORD_HC_BASE < ARRAY_SIZE(table) ? table[f - ORD_HC_BASE] : NULL;
+    result[0] = (uint64_t)(int64_t)(h ? h(v, arg, result + 1) : ORD_NOT_SUPPORTED);
+    return true;
+}
+
+bool hostcall_dispatch(struct context *c, uint64_t number, const uint64_t arg[6] UNUSED, uint64_t result[4])
+{
+    if ((uint32_t)number - ORD_HOSTCALL_BASE >= ORD_HOSTCALL_COUNT)
+        return false;
+    c->stats.hostcalls++;
+    switch ((uint32_t)number) {
+    case ORD_HOSTCALL_INFO:
+        result[0] = ORD_ABI_VERSION;
+        result[1] = c->thread.core->index;
+        result[2] = c->id;
+        result[3] = c->thread.prio;
+        break;
+    default:
+        result[0] = (uint64_t)-ORD_HOSTCALL_ENOSYS;
+    }
+    return true;
+}

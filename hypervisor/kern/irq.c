@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "irq.h"
+
+#include "atomic.h"
+#include "core.h"
+#include "pool.h"
+#include "vm.h"
+#include <arch/irqchip.h>
+#include <outrider/task.h>
+
+static struct irq *by_intid[1020];
+
+status_t irq_create(uint64_t intid, struct irq **out)
+{
+    if (intid < 32 || intid >= MIN(arch_irq_limit(), ARRAY_SIZE(by_intid)))
+        return ORD_BAD_PARAM;
+    struct irq *i = pool_alloc(ORD_POOL_IRQ);
+    if (!i)
+        return ORD_NO_MEMORY;
+    i->intid = (uint32_t)intid;
+    if (!atomic_cas(&by_intid[intid], (struct irq *)NULL, i)) {
+        pool_free(ORD_POOL_IRQ, i);
+        return ORD_BUSY;
+    }
+    *out = i;
+    return ORD_OK;
+}
+
+status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t priority)
+{
+    struct vm *vm = v->vm;
+
+    if (vintid < 32 || vintid >= ARRAY_SIZE(by_intid) || priority > 0xff)
+        return ORD_BAD_PARAM;
+    spin_lock(&vm->lock);
+    if (i->vcpu && i->vcpu->vm == vm && i->vintid != vintid)
+        vm->spi[i->vintid] = NULL;
+    i->vintid = (uint32_t)vintid;
+    vm->spi[vintid] = i;
+    vm->spi_priority[vintid] = (uint8_t)priority;
+    atomic_store(&i->vcpu, v);
+    spin_unlock(&vm->lock);
+    arch_irq_route(i->intid, v->thread->core);
+    return ORD_OK;
+}
+
+/* Pending here means: taken from the device, not yet in the guest's list registers. */
+static bool held(const struct irq *i)
+{
+    const struct vcpu *v = i->vcpu;
+
+    return v && (READ_ONCE(v->pending_spi[i->vintid / 64]) & BIT(i->vintid % 64));
+}
+
+status_t irq_control(struct irq *i, uint64_t op, uint64_t *result)
+{
+    if (op > ORD_IRQ_GET)
+        return ORD_BAD_PARAM;
+    *result = arch_irq_control(i->intid, (uint32_t)op);
+    if (op == ORD_IRQ_GET && held(i))
+        *result |= ORD_IRQ_STATE_PENDING;
+    return ORD_OK;
+}
+
+bool irq_deliver(uint32_t intid)
+{
+    struct irq *i = intid < ARRAY_SIZE(by_intid) ? atomic_load(&by_intid[intid]) : NULL;
+    struct vcpu *v = i ? atomic_load(&i->vcpu) : NULL;
+
+    if (!v)
+        return false;
+    vcpu_pend(v, i->vintid);
+    return true;
+}

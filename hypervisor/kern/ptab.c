@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ptab.h"
+
+#include "pool.h"
+#include "string.h"
+#include <arch/ptab.h>
+
+#define ENTRIES 512u
+
+static uint64_t level_size(unsigned level)
+{
+    return PAGE_SIZE << (9 * (3 - level));
+}
+
+/* The root may have more than 512 entries (concatenated tables). */
+static uint64_t index_of(const struct ptab *p, uint64_t at, unsigned level)
+{
+    uint64_t i = at / level_size(level);
+
+    return level == p->root_level ? i : i % ENTRIES;
+}
+
+status_t ptab_init(struct ptab *p, unsigned bits, bool stage1, uint16_t vmid)
+{
+    unsigned order = 0;
+
+    p->bits = (uint8_t)bits;
+    p->stage1 = stage1;
+    p->vmid = vmid;
+    /* Stage 2 concatenates up to 16 tables at its first level (ARM ARM D8.2.2). */
+    p->root_level = bits > (stage1 ? 39 : 43) ? 0 : 1;
+    while (bits > 39 + 9 * (1u - p->root_level) + order)
+        order++;
+    p->root = pool_alloc_pages(order);
+    if (!p->root)
+        return ORD_NO_MEMORY;
+    arch_ptab_sync(p->root, PAGE_SIZE << order);
+    return ORD_OK;
+}
+
+/* The table below *entry; makes one or splits a block if needed. NULL: no memory. */
+static uint64_t *table_below(struct ptab *p, uint64_t *entry, unsigned level)
+{
+    uint64_t old = *entry;
+
+    if (arch_pte_is_table(old, level))
+        return pa_ptr(pa(arch_pte_address(old)));
+    uint64_t *table = pool_alloc(ORD_POOL_PAGE);
+    if (!table)
+        return NULL;
+    if (arch_pte_valid(old))
+        for (unsigned i = 0; i < ENTRIES; i++)
+            table[i] = arch_pte_leaf(p, arch_pte_address(old) + i * level_size(level + 1), level + 1,
+                                     arch_pte_rights(p, old));
+    arch_ptab_sync(table, PAGE_SIZE);
+    if (arch_pte_valid(old)) {
+        /* Break before make (ARM ARM D8.16.1). */
+        WRITE_ONCE(*entry, 0);
+        arch_ptab_sync(entry, sizeof(*entry));
+        arch_ptab_flush(p);
+    }
+    WRITE_ONCE(*entry, arch_pte_table(p, ptr_pa(table).v));
+    arch_ptab_sync(entry, sizeof(*entry));
+    return table;
+}
+
+static status_t map_level(struct ptab *p, uint64_t *table, unsigned level, uint64_t at, uint64_t to,
+                          uint64_t size, unsigned rights)
+{
+    uint64_t unit = level_size(level);
+
+    while (size) {
+        uint64_t *entry = &table[index_of(p, at, level)];
+        uint64_t step = MIN(size, unit - at % unit);
+
+        if (level == 3 || (level > 0 && step == unit && to % unit == 0 && !arch_pte_valid(*entry))) {
+            WRITE_ONCE(*entry, arch_pte_leaf(p, to, level, rights));
+            arch_ptab_sync(entry, sizeof(*entry));
+        } else {
+            uint64_t *below = table_below(p, entry, level);
+            if (!below)
+                return ORD_NO_MEMORY;
+            status_t s = map_level(p, below, level + 1, at, to, step, rights);
+            if (s != ORD_OK)
+                return s;
+        }
+        at += step;
+        to += step;
+        size -= step;
+    }
+    return ORD_OK;
+}
+
+static bool any_mapped(const struct ptab *p, const uint64_t *table, unsigned level, uint64_t at,
+                       uint64_t size)
+{
+    uint64_t unit = level_size(level);
+
+    while (size) {
+        uint64_t entry = table[index_of(p, at, level)];
+        uint64_t step = MIN(size, unit - at % unit);
+
+        if (arch_pte_is_table(entry, level)) {
+            if (any_mapped(p, pa_ptr(pa(arch_pte_address(entry))), level + 1, at, step))
+                return true;
+        } else if (arch_pte_valid(entry)) {
+            return true;
+        }
+        at += step;
+        size -= step;
+    }
+    return false;
+}
+
+static status_t check(const struct ptab *p, uint64_t at, uint64_t size)
+{
+    if ((at | size) % PAGE_SIZE || !size || at + size < at || at + size > BIT(p->bits))
+        return ORD_BAD_ADDRESS;
+    return ORD_OK;
+}
+
+status_t ptab_map(struct ptab *p, uint64_t at, paddr_t to, uint64_t size, unsigned rights)
+{
+    status_t s = check(p, at, size);
+
+    if (s != ORD_OK || to.v % PAGE_SIZE)
+        return ORD_BAD_ADDRESS;
+    spin_lock(&p->lock);
+    s = any_mapped(p, p->root, p->root_level, at, size)
+            ? ORD_EXISTS
+            : map_level(p, p->root, p->root_level, at, to.v, size, rights);
+    spin_unlock(&p->lock);
+    return s;
+}
+
+static status_t unmap_level(struct ptab *p, uint64_t *table, unsigned level, uint64_t at, uint64_t size)
+{
+    uint64_t unit = level_size(level);
+
+    while (size) {
+        uint64_t *entry = &table[index_of(p, at, level)];
+        uint64_t step = MIN(size, unit - at % unit);
+
+        if (arch_pte_valid(*entry)) {
+            if (!arch_pte_is_table(*entry, level) && step == unit) {
+                WRITE_ONCE(*entry, 0);
+                arch_ptab_sync(entry, sizeof(*entry));
+            } else {
+                uint64_t *below = table_below(p, entry, level);
+                if (!below)
+                    return ORD_NO_MEMORY;
+                status_t s = unmap_level(p, below, level + 1, at, step);
+                if (s != ORD_OK)
+                    return s;
+            }
+        }
+        at += step;
+        size -= step;
+    }
+    return ORD_OK;
+}
+
+status_t ptab_unmap(struct ptab *p, uint64_t at, uint64_t size)
+{
+    status_t s = check(p, at, size);
+
+    if (s != ORD_OK)
+        return s;
+    spin_lock(&p->lock);
+    s = unmap_level(p, p->root, p->root_level, at, size);
+    spin_unlock(&p->lock);
+    arch_ptab_flush(p);
+    return s;
+}
+
+bool ptab_lookup(const struct ptab *p, uint64_t at, paddr_t *to, unsigned *rights)
+{
+    const uint64_t *table = p->root;
+
+    if (at >= BIT(p->bits))
+        return false;
+    for (unsigned level = p->root_level; level <= 3; level++) {
+        uint64_t entry = READ_ONCE(table[index_of(p, at, level)]);
+        if (!arch_pte_valid(entry))
+            return false;
+        if (!arch_pte_is_table(entry, level)) {
+            *to = pa(arch_pte_address(entry) + at % level_size(level));
+            *rights = arch_pte_rights(p, entry);
+            return true;
+        }
+        table = pa_ptr(pa(arch_pte_address(entry)));
+    }
+    return false;
+}
+
+static void count_level(const uint64_t *table, unsigned entries, unsigned level, uint64_t count[4])
+{
+    for (unsigned i = 0; i < entries; i++) {
+        if (arch_pte_is_table(table[i], level))
+            count_level(pa_ptr(pa(arch_pte_address(table[i]))), ENTRIES, level + 1, count);
+        else if (arch_pte_valid(table[i]))
+            count[level]++;
+    }
+}
+
+void ptab_count(const struct ptab *p, uint64_t count[4])
+{
+    unsigned entries = 1u << (p->bits - (p->root_level ? 30 : 39));
+
+    memset(count, 0, 4 * sizeof(*count));
+    count_level(p->root, entries, p->root_level, count);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vm.h"
+
+#include "atomic.h"
+#include "core.h"
+#include "pool.h"
+#include <arch/platform.h>
+
+static uint32_t vmid_last;
+static uint32_t host_cores_taken; /* by any VM */
+
+status_t vm_create(uint64_t vppi, struct vm **out)
+{
+    if (vppi < 16 || vppi > 31)
+        return ORD_BAD_PARAM;
+    struct vm *vm = pool_alloc(ORD_POOL_TASK);
+    if (!vm)
+        return ORD_NO_MEMORY;
+    vm->vppi = (uint8_t)vppi;
+    status_t s = ptab_init(&vm->ptab, arch_space_bits(), false, (uint16_t)space_id());
+    if (s == ORD_OK)
+        s = arch_vm_init(vm);
+    if (s != ORD_OK) {
+        pool_free(ORD_POOL_TASK, vm);
+        return s;
+    }
+    *out = vm;
+    return ORD_OK;
+}
+
+uint32_t space_id(void)
+{
+    return atomic_add(&vmid_last, 1u) + 1;
+}
+
+status_t vm_add_core(struct vm *vm, uint64_t core, uint64_t prio_limit)
+{
+    status_t s = ORD_OK;
+
+    if (core >= core_count || READ_ONCE(cores[core].mode) == CORE_OFF)
+        return ORD_BAD_CORE;
+    if (prio_limit < ORD_PRIO_MIN || prio_limit > ORD_PRIO_MAX)
+        return ORD_BAD_PARAM;
+    spin_lock(&vm->lock);
+    if (vm->guest_cores & BIT(core))
+        s = ORD_BUSY;
+    else if (atomic_or(&host_cores_taken, (uint32_t)BIT(core)) & BIT(core))
+        s = ORD_BUSY;
+    else {
+        vm->prio_limit[core] = (uint8_t)prio_limit;
+        atomic_store(&vm->host_cores, vm->host_cores | (uint32_t)BIT(core));
+    }
+    spin_unlock(&vm->lock);
+    return s;
+}
+
+void vm_stop(struct vm *vm)
+{
+    spin_lock(&vm->lock);
+    vm->stopped = true;
+    for (uint32_t i = 0; i < ORD_CONTEXT_MAX; i++)
+        if (vm->context[i])
+            thread_post(&vm->context[i]->thread, THREAD_OP_STOP);
+    spin_unlock(&vm->lock);
+}
+
+void *vm_page(struct vm *vm, uint64_t address)
+{
+    unsigned rights;
+    paddr_t page;
+
+    if (address % PAGE_SIZE || !ptab_lookup(&vm->ptab, address, &page, &rights))
+        return NULL;
+    if ((rights & (PTAB_READ | PTAB_WRITE | PTAB_DEVICE)) != (PTAB_READ | PTAB_WRITE))
+        return NULL;
+    return pa_ptr(page);
+}
