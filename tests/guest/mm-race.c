@@ -287,9 +287,13 @@ static void kind_fresh(unsigned long round)
     phase_begin();
     map_page(MAP_POPULATE, -1, 0);
     phase_end(0, 0);
+    if (round % 8 == 0)
+        wait_progress();
     phase_begin();
     atomic_store(&page->id, id);
     phase_end(id, id);
+    if (round % 8 == 4)
+        wait_progress();
 }
 
 /* Read-only: the worker's next write faults, and none becomes visible after mprotect() has returned. */

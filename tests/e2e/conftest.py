@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One guest stays up for most tests; each of them must leave it as it was: no warning, no object."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from hvctl import Hvctl  # noqa: E402
+from machine import Guest  # noqa: E402
+
+# Of an emulator on a busy machine, or of any module built out of tree.
+HARMLESS = re.compile(
+    r"hrtimer: interrupt took|perf: interrupt took too long|loading out-of-tree module taints kernel"
+    r"|module verification failed: signature and/or required key missing"
+    r"|clocksource: .*(Long readout interval|wd-.*-read-back)"
+)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than half a minute")
+
+
+def kernel_warnings(guest):
+    """Messages of level warning and worse, without their times."""
+    text = guest.ok("dmesg -l warn,err,crit,alert,emerg")
+    lines = [re.sub(r"^\[[^]]*\]\s*", "", line) for line in text.splitlines()]
+    return [line for line in lines if line and not HARMLESS.search(line)]
+
+
+@pytest.fixture(scope="session")
+def _outrider():
+    guest = Guest()
+    yield guest
+    guest.close()
+
+
+@pytest.fixture
+def guest(_outrider):
+    """The guest under Outrider, checked before and after."""
+    guest = _outrider.start()
+    hvctl = Hvctl(guest)
+    boots = guest.boots
+    guest.ok("modprobe hvdetach")
+    warnings, pools = kernel_warnings(guest), hvctl.pools()
+    yield guest
+    if guest.boots != boots or not guest.child:
+        return  # it was lost: the test has failed already
+    guest.ok("modprobe hvdetach")
+    hvctl.wait_gone()
+    assert kernel_warnings(guest)[len(warnings) :] == [], "new kernel messages"
+    assert hvctl.pools() == pools, "objects of the hypervisor are lost"
+
+
+@pytest.fixture
+def hvctl(guest):
+    return Hvctl(guest)
+
+
+@pytest.fixture
+def load(guest):
+    """hackbench on all of Linux's CPUs while the test runs."""
+    guest.ok(
+        "(while :; do hackbench -g 4 -l 500; done) >/dev/null 2>&1 & echo $! >/run/load.pid\n"
+        "for i in $(seq 100); do pgrep -x hackbench >/dev/null && break; sleep 0.1; done; pgrep -x hackbench >/dev/null"
+    )
+    yield
+    if guest.child:
+        guest.ok(
+            "kill $(cat /run/load.pid); rm /run/load.pid\n"
+            "for i in $(seq 100); do pkill -KILL -x hackbench || exit 0; sleep 0.1; done; exit 1"
+        )

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Random requests: error codes only, and the hypervisor and everybody else go on."""
+
+import pytest
+
+
+def test_host_calls_attached(guest):
+    guest.ok("hostcall-fuzz --attached 100000 7", timeout=300)
+
+
+@pytest.mark.slow
+def test_million_host_calls(guest):
+    for seed in range(4):
+        guest.ok(f"hvctl run -- hostcall-fuzz --detached 250000 {seed}", timeout=600)
+
+
+@pytest.mark.slow
+def test_million_hypercalls(guest, hvctl):
+    """From the guest's kernel, while another program runs detached."""
+    pools = hvctl.pools()
+    out = guest.ok(
+        "while :; do fp-heavy 50; done >/tmp/fp & fp=$!\n"
+        "modprobe hvdetach_test count=1000000 seed=1; status=$?; dmesg | grep hvdetach_test | tail -5\n"
+        "modprobe -r hvdetach_test; kill $fp; sort /tmp/fp | uniq -c | wc -l; exit $status",
+        timeout=900,
+    )
+    assert "1000000" in out, out
+    assert hvctl.pools() == pools
+    guest.ok("hvctl run -- regs-intact 500")
+
+
+def test_user_mode_may_not(guest):
+    """Hypercalls and privileged instructions of user programs are undefined instructions: see also `faults`."""
+    attached = guest.ok("faults")
+    assert guest.ok("hvctl run -- faults") == attached
+    assert "hvc info: signal 4" in attached and "smc: signal 4" in attached

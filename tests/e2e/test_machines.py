@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Other numbers of cores, other processors, other kernels, other divisions: boot, detach, end."""
+
+import json
+
+import pytest
+from machine import run_guest
+
+SMOKE = """
+set -e
+sha256sum /usr/bin/* >/tmp/a
+hvctl run -- sha256sum /usr/bin/* >/tmp/b
+cmp /tmp/a /tmp/b
+hvctl run -- regs-intact 300
+mm-race --detach-worker --rounds 2000
+hvctl run -- sysmix 2
+hvctl run -- sig 10
+detach-cycle 20
+timeout 1 hvctl run -- busy-loop || [ $? = 124 ]
+hvctl info --json >&2
+nproc
+"""
+
+
+def smoke(*options, cpus, host_cores, command=SMOKE):
+    run = run_guest(*options, command=command, timeout=400)
+    assert run.status == 0, run.explain()
+    assert run.out.split()[-1] == str(cpus), run.explain()
+    info = json.loads(run.err[run.err.index("{") : run.err.rindex("}") + 1])
+    assert [core["core"] for core in info["cores"] if core["host"]] == host_cores, run.explain()
+
+
+@pytest.mark.parametrize("smp", [2, 3, 5, 6, 7])
+def test_smp(smp):
+    smoke("--smp", smp, cpus=smp - 1, host_cores=[smp - 1])
+
+
+def test_smp_8_half_and_half():
+    """As many detached threads as host cores, at the same time."""
+    command = SMOKE.replace("hvctl info", "threads --detach 500\ntest $(grep -c . /proc/device-tree/nothing 2>/dev/null || echo 0) = 0\n"
+                            "for c in 4 5 6 7; do hvctl run --core $c -- fp-heavy 200 >/tmp/fp$c & pids=\"$pids $!\"; done\n"
+                            "for p in $pids; do wait $p; done; cat /tmp/fp? | sort -u | wc -l | grep -qx 2\nhvctl info")  # fmt: skip
+    smoke("--smp", 8, "--host-cores", "4-7", cpus=4, host_cores=[4, 5, 6, 7], command=command)
+
+
+def test_scattered_cores():
+    smoke("--smp", 4, "--host-cores", "1,3", cpus=2, host_cores=[1, 3])
+
+
+def test_no_host_core():
+    """A VM without host cores is only a VM."""
+    run = run_guest("--host-cores", "none", command="nproc; hvctl run -- true; echo $?; hvctl info --json")
+    lines = run.out.splitlines()
+    assert run.status == 0 and lines[0] == "4" and lines[1] == "125", run.explain()
+
+
+@pytest.mark.parametrize("cpu", ["cortex-a72", "max"])
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+def test_processor(cpu, kernel):
+    smoke("--cpu", cpu, "--kernel", kernel, cpus=3, host_cores=[3])
+
+
+@pytest.mark.parametrize("kernel", ["6.12", "rt"])
+def test_kernel(kernel):
+    smoke("--kernel", kernel, cpus=3, host_cores=[3])
+
+
+def test_much_memory():
+    smoke("--mem", "4G", cpus=3, host_cores=[3])
+
+
+def test_little_memory():
+    smoke("--mem", "768M", cpus=3, host_cores=[3])

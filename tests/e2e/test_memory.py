@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Linux changes mappings while a detached thread uses them."""
+
+import pytest
+
+
+def test_attached(guest):
+    guest.ok("mm-race --rounds 10000", timeout=300)
+
+
+@pytest.mark.slow
+def test_detached(guest):
+    guest.ok("mm-race --detach-worker --rounds 100000", timeout=900)
+
+
+@pytest.mark.slow
+def test_million_rounds(guest):
+    guest.ok("mm-race --detach-worker --only remap --rounds 1000000", timeout=900)
+
+
+def test_detached_under_load(guest, load):
+    guest.ok("mm-race --detach-worker --rounds 10000", timeout=600)
+
+
+def test_address_space_numbers_run_out(guest):
+    """Linux hands out all of its ASIDs while a thread is detached, which keeps its own."""
+    guest.ok(
+        "hvctl run -- mm-race --only remap --rounds 400000 >/tmp/race & pid=$!\n"
+        # as many new address spaces as there are ASIDs of 8 bits, or a good part of 16 bits
+        "for i in $(seq 40); do exec-self 50 >/dev/null || exit 1; done\n"
+        "wait $pid",
+        timeout=600,
+    )
+
+
+def test_memory_pressure(guest):
+    """Reclaim and swap-out of page cache take mapped pages away."""
+    guest.ok(
+        "cd /tmp; hvctl run -- perl -e 'open F,\"</usr/bin/gdb\"; binmode F; for (1..20) { seek F,0,0; my $s=0; "
+        "while (read F, my $b, 65536) { $s += unpack q(%32C*), $b } print qq($s\\n) }' >/tmp/sums & pid=$!\n"
+        "for i in $(seq 10); do echo 3 >/proc/sys/vm/drop_caches; echo 1 >/proc/sys/vm/compact_memory; done\n"
+        "wait $pid && test $(sort -u /tmp/sums | wc -l) = 1 && test $(wc -l </tmp/sums) = 20",
+        timeout=300,
+    )

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A hypervisor for tests: it implements call.h, checks what it is asked for, and remembers it. */
+#ifndef TEST_FAKE_H
+#define TEST_FAKE_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include "call.h"
+#include "range.h"
+#include "vm.h"
+
+struct fake_irq {
+    bool exists, enabled, edge, bound;
+    uint64_t vcpu, priority;
+    uint64_t state; /* ORD_IRQ_STATE_PENDING, _ACTIVE */
+};
+
+struct fake {
+    char log[65536];
+    size_t log_length;
+    uint32_t vm_cap; /* 0: none was created */
+    uint64_t vppi;
+    uint32_t host_cores;
+    struct range_list guest_ram, guest_devices, own_ram; /* mapped */
+    struct range_list kept;                              /* mem_map of devices says BUSY here */
+    struct fake_irq irq[GIC_INTID_MAX];
+    uint32_t irq_of_cap[ORD_CAP_COUNT]; /* INTID */
+    uint32_t irq_limit;                 /* objects left, NO_MEMORY behind it */
+    uint32_t busy_irq;                  /* BUSY for this one */
+    uint32_t vcpu_count;
+    struct ord_vcpu_state *state[ORD_CORES_MAX]; /* given by the test */
+    uint64_t vcpu_affinity[ORD_CORES_MAX], vcpu_core[ORD_CORES_MAX];
+    uint32_t kicks, injections, last_injected;
+    uint64_t signals[ORD_CAP_COUNT]; /* notification bits that wait */
+    int power;                       /* -1: power was not called */
+    bool power_fails;
+    uint32_t vm_stops, syncs;
+    jmp_buf *exit; /* where thread_exit goes */
+    /* vcpu_run asks the test what the guest does; ORD_OK or an error */
+    status_t (*run)(uint64_t vcpu);
+};
+
+extern struct fake fake;
+
+/* Everything back to the start. */
+void fake_reset(void);
+
+/* Whether the console has shown the text. */
+bool fake_logged(const char *text);
+
+/* Boot information of a machine like QEMU's: cores 0..n-1, 0 boots; RAM as given. */
+void fake_bootinfo(struct ord_bootinfo *info, uint32_t core_count, uint64_t ram_base, uint64_t ram_size);
+
+/* Adds a resource that the hypervisor keeps. */
+void fake_keep(struct ord_bootinfo *info, uint64_t base, uint64_t size);
+
+/* Makes `count` vCPUs of a VM, with state pages, without the rest of the boot. */
+void fake_vm(struct vm *vm, struct ord_bootinfo *info, uint32_t count);
+
+#endif
