@@ -198,10 +198,8 @@ static int add_outrider(struct vm *vm, void *fdt)
 
 uint32_t tree_guest_size(const void *machine, const struct tree_boot *boot)
 {
-    uint32_t used = (uint32_t)(fdt_size_dt_struct(machine) + fdt_size_dt_strings(machine));
-
-    return used + (uint32_t)fdt_num_mem_rsv(machine) * sizeof(struct fdt_reserve_entry) +
-           (boot->bootargs ? (uint32_t)strlen(boot->bootargs) : 0) + 16384;
+    /* fdt_open_into moves a well-ordered tree as a whole, with the free space at its end. */
+    return fdt_totalsize(machine) + (boot->bootargs ? (uint32_t)strlen(boot->bootargs) : 0) + 16384;
 }
 
 static bool step(const char *what, int error)

@@ -33,7 +33,7 @@ struct ord_ioc_core {
     uint64_t entries; /* entries to the hypervisor since boot */
     uint64_t irqs;    /* interrupts taken by the hypervisor since boot */
     uint64_t runs;
-    int32_t tid;      /* of the thread that is detached there, as the caller's pid namespace sees it; 0 = none */
+    int32_t tid; /* of the thread that is detached there, as the caller's pid namespace sees it; 0 = none */
     uint32_t reserved;
 };
 
@@ -112,8 +112,8 @@ struct ord_ioc_attach {
 #define ORD_IOC_DETACH _IOWR('o', 0x02, struct ord_ioc_detach)
 #define ORD_IOC_ATTACH _IOWR('o', 0x03, struct ord_ioc_attach)
 /* The list is larger than an ioctl's encoded size may be on some architectures: size travels in head. */
-#define ORD_IOC_LIST   _IO('o', 0x04)
-#define ORD_IOC_STAT   _IOWR('o', 0x05, struct ord_ioc_stat)
-#define ORD_IOC_LAST   _IOWR('o', 0x06, struct ord_ioc_stat)
+#define ORD_IOC_LIST _IO('o', 0x04)
+#define ORD_IOC_STAT _IOWR('o', 0x05, struct ord_ioc_stat)
+#define ORD_IOC_LAST _IOWR('o', 0x06, struct ord_ioc_stat)
 
 #endif

@@ -64,7 +64,8 @@ enum ord_call {
     ORD_CALL_POWER = 18,
     /* vm_stop(vm cap): ends the detached threads of the VM; they report no more events. */
     ORD_CALL_VM_STOP = 19,
-    /* thread_exit(): ends the calling thread. Its faults end it too, with a reason on the console. */
+    /* thread_exit(): ends the calling thread; the task ends with its last one, or when one faults (with a
+     * reason on the console). */
     ORD_CALL_THREAD_EXIT = 20,
     /* mem_sync(address, size): the task's memory range becomes visible to instruction fetch and to
      * agents with caches off (clean to the point of coherency, invalidate instruction caches). */
@@ -98,6 +99,10 @@ enum ord_irq_op {
 enum ord_power_op { ORD_POWER_OFF = 0, ORD_POWER_RESET = 1 };
 
 /* ---- Boot information: x0 of a task's first thread points to it -------------------------------------- */
+
+/* The hypervisor places boot information, device tree, heap and first stack in this part of the task. */
+#define ORD_TASK_RESERVED_BASE 0x7100000000ull
+#define ORD_TASK_RESERVED_END  0x7400000000ull
 
 #define ORD_BOOTINFO_MAGIC 0x3162726fu /* "orb1" */
 #define ORD_CORES_MAX      32

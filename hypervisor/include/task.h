@@ -41,6 +41,7 @@ struct task {
     struct ptab ptab;
     struct spinlock lock; /* creation of capabilities */
     bool dead;
+    uint32_t thread_count; /* not ended */
     char name[16];
     struct cap cap[ORD_CAP_COUNT];
 };

@@ -59,6 +59,8 @@ void thread_wake(struct thread *t);
 void thread_block(struct thread *t);
 /* Posts ops to t's core and makes that core look at them. Any core. */
 void thread_post(struct thread *t, uint32_t ops);
+/* Ends t (this core's) as it asked; its task ends with the last thread. */
+void thread_end(struct thread *t);
 /* Ends t (this core's) with a reason on the console; the whole task goes with it. */
 void thread_kill(struct thread *t, const char *reason);
 

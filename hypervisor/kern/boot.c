@@ -30,7 +30,7 @@
 #define TASK_INFO   0x7100000000ull
 #define TASK_DTB    0x7200000000ull
 #define TASK_HEAP   0x7300000000ull
-#define TASK_STACK  0x7400000000ull
+#define TASK_STACK  0x7380000000ull
 #define TASK_MEMORY (6ull << 20) /* segments, stack and heap */
 #define STACK_SIZE  (64ull << 10)
 #define TASK_PRIO   50
@@ -229,6 +229,7 @@ static void start_first_task(void)
     arch_thread_init(t, &first_task->ptab, entry, TASK_STACK + STACK_SIZE, TASK_INFO);
     status_t s = task_cap_insert(first_task, ORD_CAP_THREAD, CAP_THREAD, t, 0);
     ASSERT(s == ORD_OK);
+    first_task->thread_count = 1;
     thread_wake(t);
 }
 

@@ -106,6 +106,7 @@ static status_t do_thread_create(struct thread *t, const uint64_t arg[6], uint64
         pool_free(ORD_POOL_THREAD, n);
         return s;
     }
+    atomic_add(&t->task->thread_count, 1u);
     thread_post(n, THREAD_OP_WAKE);
     return ORD_OK;
 }
@@ -266,7 +267,7 @@ static status_t do_thread_exit(struct thread *t, const uint64_t arg[6] UNUSED, u
                                bool *block)
 {
     *block = true;
-    thread_kill(t, "it called thread_exit");
+    thread_end(t);
     return ORD_OK;
 }
 

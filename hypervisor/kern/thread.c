@@ -37,9 +37,17 @@ void thread_post(struct thread *t, uint32_t ops)
         core_notify(c);
 }
 
+void thread_end(struct thread *t)
+{
+    thread_block(t);
+    t->state = THREAD_DEAD;
+    if (atomic_add(&t->task->thread_count, (uint32_t)-1) == 1)
+        task_kill(t->task);
+}
+
 void thread_kill(struct thread *t, const char *reason)
 {
-    print("thread of task '%s' on core %u ended: %s", t->task->name, t->core->index, reason);
+    print("thread of task '%s' on core %u: %s", t->task->name, t->core->index, reason);
     thread_block(t);
     t->state = THREAD_DEAD;
     task_kill(t->task);

@@ -150,7 +150,7 @@ void arch_mem_sync(void *start, uint64_t size)
     __asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory");
 }
 
-static void mmu_on(const uint64_t *root)
+static void mmu_on(const uint64_t *root, uint64_t wxn)
 {
     uint64_t tcr = BIT(31) | BIT(23) | 16 /* T0SZ: 48 bits */ | 1ull << 8 | 1ull << 10 | 3ull << 12 |
                    parange() << 16;
@@ -159,7 +159,7 @@ static void mmu_on(const uint64_t *root)
     sysreg_write(tcr_el2, tcr);
     sysreg_write(ttbr0_el2, ptr_pa(root).v);
     __asm__ volatile("dsb sy\n\tisb\n\ttlbi alle2\n\tdsb nsh\n\tic iallu\n\tdsb nsh\n\tisb" ::: "memory");
-    sysreg_write(sctlr_el2, SCTLR_EL2_RES1 | SCTLR_M | SCTLR_C | SCTLR_I | SCTLR_WXN);
+    sysreg_write(sctlr_el2, SCTLR_EL2_RES1 | SCTLR_M | SCTLR_C | SCTLR_I | wxn);
     isb();
 }
 
@@ -190,9 +190,7 @@ void mmu_early(uint64_t dtb)
     early_map(arch_image_base() + IMAGE_MEMORY - 1);
     early_map(dtb);
     early_map(dtb + (2 << 20));
-    mmu_on(early_l0);
-    sysreg_write(sctlr_el2, sysreg_read(sctlr_el2) & ~SCTLR_WXN);
-    isb();
+    mmu_on(early_l0, 0);
 }
 
 static void map(uint64_t base, uint64_t size, unsigned rights)
@@ -232,7 +230,7 @@ void mmu_init_core(void)
     uint64_t vtcr = BIT(31) | (64 - bits) | (bits > 43 ? 2ull : 1ull) << 6 | 1ull << 8 | 1ull << 10 |
                     3ull << 12 | parange() << 16;
 
-    mmu_on(tables.root);
+    mmu_on(tables.root, SCTLR_WXN);
     sysreg_write(vtcr_el2, vtcr);
     sysreg_write(vttbr_el2, 0);
     isb();
