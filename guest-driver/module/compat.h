@@ -19,12 +19,13 @@
 #define HVD_REMOVE_TYPE void
 #define HVD_REMOVE_RETURN
 #else
-#define HVD_REMOVE_TYPE int
+#define HVD_REMOVE_TYPE   int
 #define HVD_REMOVE_RETURN return 0
 #endif
 
 /* 6.13: hrtimer_setup() replaces hrtimer_init() and the store to .function. */
-static inline void hvd_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *),
+static inline void hvd_hrtimer_setup(struct hrtimer *timer,
+				     enum hrtimer_restart (*function)(struct hrtimer *),
 				     enum hrtimer_mode mode)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
@@ -36,9 +37,9 @@ static inline void hvd_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart
 }
 
 /*
- * Stores the FP/SIMD registers of current into its thread_struct and marks them as foreign, so that the return
- * to user mode loads them from there. Kernel-mode NEON does this as a side effect. 6.19: it wants a buffer
- * for its own registers, which stay unused here.
+ * Stores the FP/SIMD registers of current into its thread_struct and marks them as foreign, so that the
+ * return to user mode loads them from there. Kernel-mode NEON does this as a side effect. 6.19: it wants a
+ * buffer for its own registers, which stay unused here.
  */
 static inline void hvd_neon_flush(void)
 {

@@ -59,7 +59,8 @@ int hvd_hypervisor_find(void)
 	long status;
 
 	if (!node) {
-		pr_err("this machine does not run under Outrider (no \"%s\" in its device tree)\n", HVD_COMPATIBLE);
+		pr_err("this machine does not run under Outrider (no \"%s\" in its device tree)\n",
+		       HVD_COMPATIBLE);
 		return -ENODEV;
 	}
 	of_node_put(node);

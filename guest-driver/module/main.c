@@ -92,8 +92,8 @@ exit_thread:
 }
 
 /*
- * No thread is left: each one, and each open file, holds a reference to the module. What may still be on its way
- * is a work's or an interrupt's last instructions.
+ * No thread is left: each one, and each open file, holds a reference to the module. What may still be on its
+ * way is a work's or an interrupt's last instructions.
  */
 static HVD_REMOVE_TYPE main_remove(struct platform_device *pdev)
 {
@@ -107,10 +107,7 @@ static HVD_REMOVE_TYPE main_remove(struct platform_device *pdev)
 	HVD_REMOVE_RETURN;
 }
 
-static const struct of_device_id main_match[] = {
-	{ .compatible = HVD_COMPATIBLE },
-	{}
-};
+static const struct of_device_id main_match[] = { { .compatible = HVD_COMPATIBLE }, {} };
 MODULE_DEVICE_TABLE(of, main_match);
 
 static struct platform_driver main_driver = {

@@ -17,7 +17,7 @@
 #include "hypercall.h"
 #include "thread.h"
 
-#define PROBE_LINGER	    HZ
+#define PROBE_LINGER         HZ
 #define COMPAT_NR_MEMBARRIER 389 /* arch/arm64/include/asm/unistd32.h, which modules cannot include */
 
 static struct tracepoint *sys_exit_tracepoint, *exit_tracepoint;

@@ -74,10 +74,10 @@ struct hvd_thread {
 	raw_spinlock_t lock;
 	struct hrtimer timer;
 	call_single_data_t csd;
-	bool armed;            /* the timer, or the csd that chases the thread, is on its way */
+	bool armed; /* the timer, or the csd that chases the thread, is on its way */
 	ktime_t delay;
-	u64 native_pc;         /* where it went native: capture needs progress */
-	unsigned int ticks;    /* that found it in user mode at native_pc */
+	u64 native_pc;      /* where it went native: capture needs progress */
+	unsigned int ticks; /* that found it in user mode at native_pc */
 
 	refcount_t refs; /* the thread itself, a csd on its way */
 	struct rcu_work release;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* hvctl: runs programs on the cores that Linux does not own, and shows what runs there. */
+#include <argp.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hvctl.h"
+
+#define TO_STRING(x)  #x
+#define AS_STRING(x)  TO_STRING(x)
+#define HVCTL_VERSION "hvctl 1.0.0, ABI " AS_STRING(ORD_ABI_MAJOR) "." AS_STRING(ORD_ABI_MINOR)
+
+const char *argp_program_version = HVCTL_VERSION;
+
+static const struct verb verbs[] = {
+    {"info", "show the hypervisor, its cores and its pools", verb_info},
+    {"run", "run a program on a core of its own", verb_run},
+    {"ps", "list detached threads", verb_ps},
+    {"stat", "show one detached thread with its counters", verb_stat},
+};
+
+void complain(const char *format, ...)
+{
+    va_list args;
+
+    fputs("hvctl: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+bool parse_number(const char *text, unsigned long min, unsigned long max, unsigned long *value)
+{
+    char *end;
+
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    *value = strtoul(text, &end, 10);
+    return !errno && !*end && *value >= min && *value <= max;
+}
+
+bool output_finish(void)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return true;
+    complain("cannot write the output: %s", strerror(errno));
+    return false;
+}
+
+static const struct verb *verb_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (!strcmp(verbs[i].name, name))
+            return &verbs[i];
+    return NULL;
+}
+
+/* The list of verbs, between argp's own parts of the help text. */
+static char *help_filter(int key, const char *text, void *input)
+{
+    char *list = NULL;
+    size_t size;
+    FILE *out;
+
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC || !(out = open_memstream(&list, &size)))
+        return (char *)text;
+    fputs("Verbs:\n", out);
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+    fputs("\n'hvctl VERB --help' tells more about each; hvctl(1) tells all.", out);
+    fclose(out);
+    return list;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    int *first = state->input;
+
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (!verb_find(arg))
+            argp_error(state, "there is no verb '%s'", arg);
+        /* All that follows is the verb's. */
+        *first = state->next - 1;
+        state->next = state->argc;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_usage(state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .parser = parse_option,
+        .args_doc = "VERB [ARGUMENT...]",
+        .doc = "Runs programs outside of Linux, on cores that it does not own, and shows what runs there.\v",
+        .help_filter = help_filter,
+    };
+    const struct verb *verb;
+    char name[32];
+    int first = 0;
+
+    argp_err_exit_status = EXIT_USAGE;
+    if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &first) || !first)
+        return EXIT_USAGE;
+    verb = verb_find(argv[first]);
+    snprintf(name, sizeof(name), "hvctl %s", verb->name);
+    argv[first] = name;
+    return verb->run(argc - first, argv + first);
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * hvctl run --stat: the program runs in a child, and hvctl stays to report. It stays out of the way: the
+ * child is in the same process group, so that the terminal's signals reach it directly; signals that were
+ * sent to hvctl alone are passed on; when the program stops, hvctl stops, for the shell to see; when it
+ * dies of a signal, hvctl dies of the same one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hvctl.h"
+
+static void report(int fd, FILE *out, const struct launch *launch, bool json, int status)
+{
+    struct ord_ioc_thread thread;
+    json_t *root, *command;
+
+    /* Nothing is known of one that could not be detached; it has said so itself. */
+    if (device_last(fd, &thread))
+        return;
+    if (!json) {
+        if (WIFSIGNALED(status))
+            fprintf(out, "%-26s %d (%s)\n", "ended by signal", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        else
+            fprintf(out, "%-26s %d\n", "exit status", WEXITSTATUS(status));
+        thread_print(out, &thread);
+    } else {
+        root = thread_json(&thread);
+        command = json_array();
+        for (char **arg = launch->argv; *arg; arg++)
+            json_array_append_new(command, json_string(*arg) ?: json_string("?"));
+        json_object_set_new(root, "command", command);
+        json_object_set_new(root, "exit_status",
+                            WIFEXITED(status) ? json_integer(WEXITSTATUS(status)) : json_null());
+        json_object_set_new(root, "signal",
+                            WIFSIGNALED(status) ? json_integer(WTERMSIG(status)) : json_null());
+        json_print(out, root);
+    }
+    fflush(out);
+}
+
+/* All that can be passed on, and SIGCHLD. */
+static void signals_block(sigset_t *all, sigset_t *before)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS};
+
+    sigfillset(all);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        sigdelset(all, faults[i]);
+    sigprocmask(SIG_BLOCK, all, before);
+}
+
+/* What happened to the child is left in *status; true when it has ended. */
+static bool child_ended(pid_t child, int *status)
+{
+    while (waitpid(child, status, WNOHANG | WUNTRACED) == child) {
+        if (!WIFSTOPPED(*status))
+            return true;
+        raise(SIGSTOP);
+        kill(child, SIGCONT);
+    }
+    return false;
+}
+
+static int child_wait(pid_t child, const sigset_t *all)
+{
+    siginfo_t info;
+    int status;
+
+    while (!child_ended(child, &status)) {
+        if (sigwaitinfo(all, &info) < 0 || info.si_signo == SIGCHLD)
+            continue;
+        /* The terminal's and the kernel's own go to the whole group anyway. */
+        if (info.si_code != SI_KERNEL)
+            kill(child, info.si_signo);
+    }
+    return status;
+}
+
+/* Ends like the child did; returns only the exit code. */
+static int end_like(int status)
+{
+    struct rlimit no_core = {0, 0};
+    sigset_t set;
+
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    setrlimit(RLIMIT_CORE, &no_core); /* there is one already */
+    signal(WTERMSIG(status), SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, WTERMSIG(status));
+    raise(WTERMSIG(status));
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    return 128 + WTERMSIG(status);
+}
+
+int supervise(int fd, const struct launch *launch, const struct summary *summary)
+{
+    FILE *out = summary->path ? fopen(summary->path, "we") : stderr;
+    pid_t child, parent = getpid();
+    struct sigaction default_action = {.sa_handler = SIG_DFL}, child_action;
+    sigset_t all, before;
+    int status;
+
+    if (!out) {
+        complain("%s: %s", summary->path, strerror(errno));
+        return EXIT_RUN_FAILED;
+    }
+    signals_block(&all, &before);
+    /* If it is ignored, children vanish with their exit status. */
+    sigaction(SIGCHLD, &default_action, &child_action);
+    child = fork();
+    if (child < 0) {
+        complain("cannot fork: %s", strerror(errno));
+        return EXIT_RUN_FAILED;
+    }
+    if (!child) {
+        /* It is not to outlive the one who reports on it. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+            raise(SIGKILL);
+        sigaction(SIGCHLD, &child_action, NULL);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        _exit(launch_exec(fd, launch));
+    }
+    status = child_wait(child, &all);
+    report(fd, out, launch, summary->json, status);
+    if (out != stderr && fclose(out))
+        complain("%s: %s", summary->path, strerror(errno));
+    return end_like(status);
+}
