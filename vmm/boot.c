@@ -91,7 +91,7 @@ bool boot_prepare(struct boot *boot, const struct ord_bootinfo *info)
 
     boot->info = info;
     boot->machine = (const void *)(uintptr_t)info->dtb_base;
-    if (fdt_check_full(boot->machine, info->dtb_size) != 0) {
+    if (!tree_check(boot->machine, info->dtb_size)) {
         log_line("the machine's device tree is corrupt");
         return false;
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "config.h"
 #include "log.h"
+#include "tree.h"
 
 struct parse {
     struct config *config;
@@ -217,7 +218,7 @@ bool config_parse(struct config *config, const void *blob, uint64_t size, const 
 
     config_default(config, boot);
     config->guest_cores = 0;
-    if (size < sizeof(struct fdt_header) || fdt_check_full(blob, size) != 0)
+    if (!tree_check(blob, size))
         return FAIL(p, "not a valid device tree blob; compile the text with dtc -O dtb");
     if (fdt_node_check_compatible(blob, 0, "outrider,config") != 0)
         return FAIL(p, "the root node lacks compatible = \"outrider,config\"");

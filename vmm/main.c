@@ -13,6 +13,12 @@
 #include "heap.h"
 #include "log.h"
 
+/*
+ * Address space: RAM below 448 GiB, where it is physically; from there on image, heap and stack as the
+ * hypervisor lays them out (vmm.ld); and the state pages.
+ */
+const uint64_t vm_state_base = 0x7400000000;
+
 _Noreturn void main(const struct ord_bootinfo *info);
 
 static _Noreturn void give_up(void)

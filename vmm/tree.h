@@ -32,6 +32,12 @@ struct tree_boot {
     struct range initrd; /* size 0: none */
 };
 
+/*
+ * Whether the blob is a sound device tree in at most `size` bytes. Only version 17, which every tool writes:
+ * libfdt before 1.7 trips over damaged older ones in fdt_check_full().
+ */
+bool tree_check(const void *blob, uint64_t size);
+
 /* Value of 0, 1 or 2 cells; of more, the last two count. */
 uint64_t tree_cells(const fdt32_t *cells, int count);
 

@@ -31,11 +31,13 @@ static status_t map_range(struct vm *vm, struct range range)
     return ORD_OK;
 }
 
+/* Whether the hypervisor keeps a page of the range: a page is the least that it can give. */
 static bool range_kept(const struct ord_bootinfo *boot, struct range range)
 {
     for (uint32_t i = 0; i < boot->resource_count; i++) {
         struct range kept = {boot->resource[i].base, boot->resource[i].size};
-        if (boot->resource[i].type == ORD_RESOURCE_KEPT && range_valid(kept) && range_overlap(kept, range))
+        if (boot->resource[i].type == ORD_RESOURCE_KEPT && range_valid(kept) &&
+            range_overlap(range_widen(kept, ORD_PAGE_SIZE), range))
             return true;
     }
     return false;

@@ -196,10 +196,36 @@ static int add_outrider(struct vm *vm, void *fdt)
     return 0;
 }
 
+/* Bytes of the tree without free space at its end, of which QEMU leaves nearly a MiB. */
+static uint32_t used_size(const void *fdt)
+{
+    uint32_t end[] = {fdt_off_dt_struct(fdt) + fdt_size_dt_struct(fdt),
+                      fdt_off_dt_strings(fdt) + fdt_size_dt_strings(fdt),
+                      fdt_off_mem_rsvmap(fdt) +
+                          (uint32_t)(fdt_num_mem_rsv(fdt) + 1) * (uint32_t)sizeof(struct fdt_reserve_entry)};
+    uint32_t size = end[0];
+
+    for (int i = 1; i < 3; i++)
+        size = end[i] > size ? end[i] : size;
+    return size;
+}
+
 uint32_t tree_guest_size(const void *machine, const struct tree_boot *boot)
 {
-    /* fdt_open_into moves a well-ordered tree as a whole, with the free space at its end. */
-    return fdt_totalsize(machine) + (boot->bootargs ? (uint32_t)strlen(boot->bootargs) : 0) + 16384;
+    /* fdt_open_into() builds a tree whose blocks are in another order behind the old one */
+    return 2 * used_size(machine) + (boot->bootargs ? (uint32_t)strlen(boot->bootargs) : 0) + 16384;
+}
+
+/* An own copy with room to grow; fdt_open_into() alone would want room for the free space too. */
+static int copy(const void *machine, void *fdt, uint32_t size)
+{
+    uint32_t used = used_size(machine);
+
+    if (used > size)
+        return -FDT_ERR_NOSPACE;
+    memcpy(fdt, machine, used);
+    fdt_set_totalsize(fdt, used);
+    return fdt_open_into(fdt, fdt, (int)size);
 }
 
 static bool step(const char *what, int error)
@@ -212,9 +238,9 @@ static bool step(const char *what, int error)
 bool tree_make_guest(struct vm *vm, const void *machine, const struct tree_boot *boot, void *fdt,
                      uint32_t size)
 {
-    return step("copy", fdt_open_into(machine, fdt, (int)size)) &&
-           step("interrupt controller", set_gic(vm, fdt)) && step("devices", tree_set_devices(vm, fdt)) &&
-           step("cores", tree_set_cpus(vm, fdt)) && step("memory", set_memory(vm, fdt)) &&
-           step("aliases", set_aliases(fdt)) && step("/chosen", set_chosen(fdt, boot)) &&
-           step("/outrider", add_outrider(vm, fdt)) && step("end", fdt_pack(fdt));
+    return step("copy", copy(machine, fdt, size)) && step("interrupt controller", set_gic(vm, fdt)) &&
+           step("devices", tree_set_devices(vm, fdt)) && step("cores", tree_set_cpus(vm, fdt)) &&
+           step("memory", set_memory(vm, fdt)) && step("aliases", set_aliases(fdt)) &&
+           step("/chosen", set_chosen(fdt, boot)) && step("/outrider", add_outrider(vm, fdt)) &&
+           step("end", fdt_pack(fdt));
 }

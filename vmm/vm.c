@@ -8,9 +8,6 @@
 #define VCPU_STACK_SIZE 16384
 #define HOST_PRIORITY   255 /* highest that a detached thread may have on a host core */
 
-/* Where the state pages appear in the VMM's address space: behind its own image, heap and stacks. */
-#define VCPU_STATE_BASE 0x7400000000ull
-
 static uint32_t cap_next = ORD_CAP_FIRST_FREE;
 
 uint32_t vm_cap_alloc(void)
@@ -49,7 +46,8 @@ static bool vm_map_ram(struct vm *vm)
 
         if (!range_valid(range))
             continue;
-        if (!range_list_add(&vm->taken, range)) {
+        /* a page that is kept in part is kept */
+        if (!range_list_add(&vm->taken, range_widen(range, ORD_PAGE_SIZE))) {
             log_line("the machine has too many memory ranges");
             return false;
         }
@@ -110,7 +108,7 @@ static status_t vm_create_vcpu(struct vm *vm, struct vcpu *vcpu)
     if (status == ORD_OK)
         status = call_thread_create(vcpu->thread_cap, vcpu_thread, stack + VCPU_STACK_SIZE, vcpu, vcpu->core,
                                     VCPU_PRIORITY);
-    vcpu->state = (struct ord_vcpu_state *)(VCPU_STATE_BASE + (uint64_t)vcpu->index * ORD_PAGE_SIZE);
+    vcpu->state = (struct ord_vcpu_state *)(vm_state_base + (uint64_t)vcpu->index * ORD_PAGE_SIZE);
     if (status == ORD_OK)
         status = call_vcpu_create(vcpu->cap, vm->cap, vcpu->thread_cap, vcpu->affinity, vcpu->state);
     return status;

@@ -30,6 +30,9 @@ struct vm {
     struct range_list taken; /* guest addresses that are mapped, emulated or kept */
 };
 
+/* Where the vCPUs' state pages appear in the VMM's address space, one after the other. */
+extern const uint64_t vm_state_base;
+
 /* Next free capability, or 0 if there is none left; at start, then only with gic->lock held. */
 uint32_t vm_cap_alloc(void);
 
