@@ -61,18 +61,18 @@
 
 /* Pools of pool_info(). */
 enum ord_pool {
-    ORD_POOL_PAGE = 0,     /* 4 KiB pages (tables, state pages) */
-    ORD_POOL_TASK = 1,     /* tasks, also VMs */
-    ORD_POOL_THREAD = 2,   /* threads of all three kinds */
-    ORD_POOL_NOTIFY = 3,   /* notifications */
-    ORD_POOL_IRQ = 4,      /* bound interrupts */
-    ORD_POOL_MEMORY = 5,   /* memory objects */
-    ORD_POOL_CONTEXT = 6,  /* detached contexts of this VM */
+    ORD_POOL_PAGE = 0,    /* 4 KiB pages (tables, state pages) */
+    ORD_POOL_TASK = 1,    /* tasks, also VMs */
+    ORD_POOL_THREAD = 2,  /* threads of all three kinds */
+    ORD_POOL_NOTIFY = 3,  /* notifications */
+    ORD_POOL_IRQ = 4,     /* bound interrupts */
+    ORD_POOL_MEMORY = 5,  /* memory objects */
+    ORD_POOL_CONTEXT = 6, /* detached contexts of this VM */
     ORD_POOL_COUNT = 7,
 };
 
-#define ORD_PRIO_MIN 1
-#define ORD_PRIO_MAX 255
+#define ORD_PRIO_MIN     1
+#define ORD_PRIO_MAX     255
 #define ORD_PRIO_DEFAULT 100
 
 /* Contexts per VM; also the number of bits in the event page's bitmap. */
@@ -102,7 +102,8 @@ enum ord_event {
     ORD_EVENT_REJECTED = 7,  /* run() found the frame invalid; reason in esr (an ord_status) */
 };
 
-/* User PSTATE bits that run() accepts and events return (ARM ARM C5.2.18, SPSR_EL1): NZCV, DIT, SSBS, BTYPE, TCO. */
+/* User PSTATE bits that run() accepts and events return (ARM ARM C5.2.18, SPSR_EL1): NZCV, DIT, SSBS, BTYPE,
+ * TCO. */
 #define ORD_PSTATE_MASK 0xf3001c00ull
 
 /* Counters: written by the hypervisor, monotonic over the life of the context. */
@@ -155,11 +156,11 @@ struct ord_frame {
     /* context of the thread, guest to hypervisor; tpidr_el0 both ways */
     uint64_t tpidr_el0;
     uint64_t tpidrro_el0;
-    uint64_t ttbr0_el1;  /* table base (and CnP = 0); its ASID field must be 0 */
-    uint64_t asid;       /* user ASID: bits 15:0; goes to TTBR1_EL1 or TTBR0_EL1 as TCR_EL1.A1 says */
-    uint64_t tcr_el1;    /* Linux's value; the hypervisor replaces the TTBR1 half */
-    uint64_t mair_el1;   /* Linux's value */
-    uint64_t sctlr_el1;  /* the value in effect at EL0 */
+    uint64_t ttbr0_el1; /* table base (and CnP = 0); its ASID field must be 0 */
+    uint64_t asid;      /* user ASID: bits 15:0; goes to TTBR1_EL1 or TTBR0_EL1 as TCR_EL1.A1 says */
+    uint64_t tcr_el1;   /* Linux's value; the hypervisor replaces the TTBR1 half */
+    uint64_t mair_el1;  /* Linux's value */
+    uint64_t sctlr_el1; /* the value in effect at EL0 */
     uint64_t cntkctl_el1;
     uint64_t cpacr_el1;
     uint64_t pauth[10]; /* APIA, APIB, APDA, APDB, APGA: low then high half each; 0 without FEAT_PAuth */

@@ -41,8 +41,8 @@ enum ord_call {
     ORD_CALL_VCPU_RUN = 8,
     /* vcpu_kick(vcpu cap): its vcpu_run returns with ORD_EXIT_KICK, now or when next called. */
     ORD_CALL_VCPU_KICK = 9,
-    /* vcpu_inject(vcpu cap, INTID 0..1019, priority): makes a virtual interrupt pending (edge). 0..31 also obey
-     * private_enabled and use private_priority. */
+    /* vcpu_inject(vcpu cap, INTID 0..1019, priority): makes a virtual interrupt pending (edge). 0..31 also
+     * obey private_enabled and use private_priority. */
     ORD_CALL_VCPU_INJECT = 10,
     /* notify_create(dst) */
     ORD_CALL_NOTIFY_CREATE = 11,
@@ -150,8 +150,8 @@ struct ord_core {
 #define ORD_BOOTINFO_CORE_BOOT   (1u << 1) /* the task's first thread runs here */
 
 struct ord_bootinfo {
-    uint32_t magic;   /* ORD_BOOTINFO_MAGIC */
-    uint32_t version; /* ORD_ABI_VERSION */
+    uint32_t magic;                /* ORD_BOOTINFO_MAGIC */
+    uint32_t version;              /* ORD_ABI_VERSION */
     uint64_t dtb_base, dtb_size;   /* the machine's device tree, in the task's address space, read-only */
     uint64_t heap_base, heap_size; /* free, zeroed memory of the task, in its address space */
     uint64_t counter_hz;
@@ -170,11 +170,11 @@ struct ord_bootinfo {
 
 enum ord_exit {
     ORD_EXIT_NONE = 0,
-    ORD_EXIT_MMIO = 1,     /* data abort with a decoded access: mmio_*; pc still on the instruction */
-    ORD_EXIT_CALL = 2,     /* HVC or SMC that is not the hypervisor's (PSCI): x[0..7]; pc behind it */
-    ORD_EXIT_ABORT = 3,    /* instruction abort, or a data abort that carries no access information */
-    ORD_EXIT_KICK = 4,     /* vcpu_kick() */
-    ORD_EXIT_ERROR = 5,    /* the guest cannot go on: esr tells why */
+    ORD_EXIT_MMIO = 1,  /* data abort with a decoded access: mmio_*; pc still on the instruction */
+    ORD_EXIT_CALL = 2,  /* HVC or SMC that is not the hypervisor's (PSCI): x[0..7]; pc behind it */
+    ORD_EXIT_ABORT = 3, /* instruction abort, or a data abort that carries no access information */
+    ORD_EXIT_KICK = 4,  /* vcpu_kick() */
+    ORD_EXIT_ERROR = 5, /* the guest cannot go on: esr tells why */
 };
 
 /*
@@ -187,7 +187,7 @@ struct ord_vcpu_state {
     uint64_t pc;
     uint64_t pstate;
     /* exit */
-    uint32_t exit; /* enum ord_exit */
+    uint32_t exit;       /* enum ord_exit */
     uint32_t mmio_size;  /* 1, 2, 4, 8 */
     uint32_t mmio_write; /* the value is in mmio_data */
     uint32_t mmio_reg;   /* 0..31, 31 = zero register; for reads the VMM writes mmio_data */
@@ -206,17 +206,17 @@ struct ord_vcpu_state {
     uint32_t private_active;  /* likewise */
     uint8_t private_priority[32];
     /* statistics by the hypervisor */
-    uint64_t exits;         /* all exits of the guest on this vCPU */
-    uint64_t vmm_exits;     /* those that returned from vcpu_run */
-    uint64_t irqs;          /* physical interrupts taken while the guest ran */
-    uint64_t injected;      /* virtual interrupts made pending */
-    uint64_t hypercalls;    /* detach ABI */
+    uint64_t exits;      /* all exits of the guest on this vCPU */
+    uint64_t vmm_exits;  /* those that returned from vcpu_run */
+    uint64_t irqs;       /* physical interrupts taken while the guest ran */
+    uint64_t injected;   /* virtual interrupts made pending */
+    uint64_t hypercalls; /* detach ABI */
     uint64_t reserved1[32];
 };
 ORD_ASSERT(sizeof(struct ord_vcpu_state) <= ORD_PAGE_SIZE);
 
 enum ord_answer {
-    ORD_ANSWER_NONE = 0, /* MMIO: done (data is in mmio_data). ABORT: run again at the same pc */
+    ORD_ANSWER_NONE = 0,  /* MMIO: done (data is in mmio_data). ABORT: run again at the same pc */
     ORD_ANSWER_ABORT = 1, /* inject a synchronous external abort, ESR/FAR as for the exit */
 };
 

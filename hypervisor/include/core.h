@@ -29,11 +29,11 @@ struct core {
     /* */
     uint32_t index;
     uint64_t mpidr;
-    struct thread *mail;    /* mailbox */
-    uint32_t mode;          /* enum core_mode */
+    struct thread *mail; /* mailbox */
+    uint32_t mode;       /* enum core_mode */
     uint32_t barrier_asked, barrier_done;
-    struct context *bound;  /* host core: context that it is reserved for */
-    uint64_t ready_map[4];  /* bit p: queue[p] is not empty */
+    struct context *bound; /* host core: context that it is reserved for */
+    uint64_t ready_map[4]; /* bit p: queue[p] is not empty */
     struct list queue[256];
     struct timer_queue timers;
     struct arch_core arch;

@@ -9,7 +9,7 @@
 
 /* Copies the PT_LOAD segments of [image, image + size) into `memory` and maps them. *used: bytes of
  * `memory` taken, page-aligned. Returns NULL, or what is wrong with the file. */
-const char *elf_load(const void *image, uint64_t size, struct ptab *space, struct range memory, uint64_t *used,
-                     uint64_t *entry) MUST_CHECK;
+const char *elf_load(const void *image, uint64_t size, struct ptab *space, struct range memory,
+                     uint64_t *used, uint64_t *entry) MUST_CHECK;
 
 #endif

@@ -9,9 +9,9 @@
 
 struct pool {
     struct spinlock lock;
-    void *free;       /* singly linked through the first word */
+    void *free; /* singly linked through the first word */
     uint32_t used, capacity;
-    uint32_t size;    /* of an object, rounded up */
+    uint32_t size; /* of an object, rounded up */
 };
 
 extern struct pool pools[ORD_POOL_COUNT];

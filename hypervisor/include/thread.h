@@ -47,7 +47,7 @@ struct thread {
     struct notify *waits;    /* notification that it is blocked on */
     enum thread_state state;
     uint8_t prio;
-    bool in_guest; /* a vCPU's thread: inside vcpu_run() */
+    bool in_guest;   /* a vCPU's thread: inside vcpu_run() */
     bool idle_guest; /* blocked by the guest's own WFI */
     uint32_t ops;
     struct thread *mail_next;

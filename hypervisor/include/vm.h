@@ -14,7 +14,7 @@ struct vm {
     struct ptab ptab;
     struct spinlock lock; /* creation: vCPUs, cores, contexts, event page */
     bool stopped;
-    uint8_t vppi; /* INTID of the virtual exception */
+    uint8_t vppi;                     /* INTID of the virtual exception */
     uint32_t guest_cores, host_cores; /* masks of core indices */
     uint8_t prio_limit[ORD_CORES_MAX];
     struct vcpu *vcpu[ORD_CORES_MAX];

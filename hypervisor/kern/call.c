@@ -47,7 +47,8 @@ static struct ptab *space(struct thread *t, uint64_t slot)
     return task ? &task->ptab : vm ? &vm->ptab : NULL;
 }
 
-static status_t do_mem_map(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED, bool *block UNUSED)
+static status_t do_mem_map(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
+                           bool *block UNUSED)
 {
     uint32_t rights;
     struct ptab *p = space(t, arg[0]);
@@ -253,7 +254,8 @@ static status_t do_power(struct thread *t, const uint64_t arg[6], uint64_t *valu
     arch_power(arg[1] == ORD_POWER_RESET);
 }
 
-static status_t do_vm_stop(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED, bool *block UNUSED)
+static status_t do_vm_stop(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
+                           bool *block UNUSED)
 {
     struct vm *vm = object(t, arg[0], CAP_VM);
 

@@ -24,8 +24,8 @@ struct elf_segment {
 #define PF_W    2
 #define PF_R    4
 
-const char *elf_load(const void *image, uint64_t size, struct ptab *space, struct range memory, uint64_t *used,
-                     uint64_t *entry)
+const char *elf_load(const void *image, uint64_t size, struct ptab *space, struct range memory,
+                     uint64_t *used, uint64_t *entry)
 {
     struct elf_header h;
 

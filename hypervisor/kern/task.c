@@ -47,8 +47,7 @@ status_t task_copy_in(const struct task *t, void *dst, uint64_t src, size_t n)
         size_t part = MIN(n, PAGE_SIZE - src % PAGE_SIZE);
         unsigned rights;
         paddr_t page;
-        if (!ptab_lookup(&t->ptab, src, &page, &rights) ||
-            (rights & (PTAB_READ | PTAB_DEVICE)) != PTAB_READ)
+        if (!ptab_lookup(&t->ptab, src, &page, &rights) || (rights & (PTAB_READ | PTAB_DEVICE)) != PTAB_READ)
             return ORD_BAD_ADDRESS;
         memcpy(to, pa_ptr(page), part);
         to += part;

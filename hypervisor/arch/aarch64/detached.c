@@ -26,20 +26,21 @@
 
 /* TCR_EL1: the lower half, A1, and what is for both; then our upper half. */
 #define TCR_T0_MASK                                                                                          \
-    (BIT_RANGE(15, 0) | BIT(22) | BIT_RANGE(37, 32) | BIT(39) | BIT(40) | BIT(41) | BIT_RANGE(46, 43) |       \
+    (BIT_RANGE(15, 0) | BIT(22) | BIT_RANGE(37, 32) | BIT(39) | BIT(40) | BIT(41) | BIT_RANGE(46, 43) |      \
      BIT(51) | BIT(53) | BIT(55) | BIT(57) | BIT(59))
-#define TCR_A1  BIT(22)
-#define TCR_DS  BIT(59)
-#define TCR_T1  (39ull << 16 /* T1SZ: 25 bits */ | 1ull << 24 | 1ull << 26 | 3ull << 28 | 2ull << 30 /* 4K */)
+#define TCR_A1 BIT(22)
+#define TCR_DS BIT(59)
+#define TCR_T1 (39ull << 16 /* T1SZ: 25 bits */ | 1ull << 24 | 1ull << 26 | 3ull << 28 | 2ull << 30 /* 4K    \
+                                                                                                     */)
 #define MAIR_STUB 7 /* attribute index that Linux does not use */
 
-#define PTE_TABLE   3ull
-#define PTE_PAGE    3ull
-#define PTE_AP_RO   (2ull << 6) /* EL1 read-only, EL0 none */
-#define PTE_SH_IS   (3ull << 8)
-#define PTE_AF      BIT(10)
-#define PTE_NG      BIT(11)
-#define PTE_UXN     BIT(54)
+#define PTE_TABLE 3ull
+#define PTE_PAGE  3ull
+#define PTE_AP_RO (2ull << 6) /* EL1 read-only, EL0 none */
+#define PTE_SH_IS (3ull << 8)
+#define PTE_AF    BIT(10)
+#define PTE_NG    BIT(11)
+#define PTE_UXN   BIT(54)
 
 #define CNTKCTL_MASK (BIT_RANGE(7, 0) | BIT(17)) /* counters and event stream; not the timers */
 #define CPACR_FPEN   BIT_RANGE(21, 20)
@@ -63,7 +64,8 @@ void detached_init(void)
 
 status_t arch_vm_init(struct vm *vm)
 {
-    status_t s = ptab_map(&vm->ptab, ptr_pa(stub_page).v, ptr_pa(stub_page), PAGE_SIZE, PTAB_READ | PTAB_EXEC);
+    status_t s =
+        ptab_map(&vm->ptab, ptr_pa(stub_page).v, ptr_pa(stub_page), PAGE_SIZE, PTAB_READ | PTAB_EXEC);
 
     if (s == ORD_OK)
         s = ptab_map(&vm->ptab, ptr_pa(stub_l2).v, ptr_pa(stub_l2), sizeof(stub_l2), PTAB_READ);

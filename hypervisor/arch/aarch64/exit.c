@@ -153,13 +153,24 @@ static void guest_undefined(struct vcpu *v, struct regs *r UNUSED, uint64_t esr 
 typedef void guest_handler(struct vcpu *v, struct regs *r, uint64_t esr);
 
 static guest_handler *const guest_table[64] = {
-    [EC_UNKNOWN] = guest_undefined, [EC_WFX] = guest_wfx,           [EC_FP] = guest_fp,
-    [EC_PAUTH] = guest_undefined,   [EC_HVC64] = guest_call,        [EC_SMC64] = guest_call,
-    [EC_SYSREG] = guest_sysreg,     [EC_SVE] = guest_undefined,     [EC_SME] = guest_undefined,
-    [EC_IABT_LOWER] = guest_abort,  [EC_DABT_LOWER] = guest_abort,
+    [EC_UNKNOWN] = guest_undefined,
+    [EC_WFX] = guest_wfx,
+    [EC_FP] = guest_fp,
+    [EC_PAUTH] = guest_undefined,
+    [EC_HVC64] = guest_call,
+    [EC_SMC64] = guest_call,
+    [EC_SYSREG] = guest_sysreg,
+    [EC_SVE] = guest_undefined,
+    [EC_SME] = guest_undefined,
+    [EC_IABT_LOWER] = guest_abort,
+    [EC_DABT_LOWER] = guest_abort,
     /* AArch32 programs: CP15/CP14 accesses that are trapped, and SMC */
-    [0x03] = guest_undefined,       [0x04] = guest_undefined,       [0x05] = guest_undefined,
-    [0x06] = guest_undefined,       [0x08] = guest_undefined,       [0x0c] = guest_undefined,
+    [0x03] = guest_undefined,
+    [0x04] = guest_undefined,
+    [0x05] = guest_undefined,
+    [0x06] = guest_undefined,
+    [0x08] = guest_undefined,
+    [0x0c] = guest_undefined,
 };
 
 static void guest_sync(struct vcpu *v, struct regs *r, uint64_t esr)

@@ -13,21 +13,21 @@
 #include <outrider/task.h>
 
 /* Distributor, 12.9 */
-#define GICD_CTLR         0x0000
-#define GICD_CTLR_GRP1    BIT(1) /* EnableGrp1 (DS=1) or EnableGrp1A (Non-secure) */
-#define GICD_CTLR_ARE     BIT(4)
-#define GICD_CTLR_RWP     BIT(31)
-#define GICD_TYPER        0x0004
-#define GICD_IGROUPR      0x0080
-#define GICD_ISENABLER    0x0100
-#define GICD_ICENABLER    0x0180
-#define GICD_ISPENDR      0x0200
-#define GICD_ICPENDR      0x0280
-#define GICD_ISACTIVER    0x0300
-#define GICD_ICACTIVER    0x0380
-#define GICD_IPRIORITYR   0x0400
-#define GICD_ICFGR        0x0c00
-#define GICD_IROUTER      0x6000
+#define GICD_CTLR       0x0000
+#define GICD_CTLR_GRP1  BIT(1) /* EnableGrp1 (DS=1) or EnableGrp1A (Non-secure) */
+#define GICD_CTLR_ARE   BIT(4)
+#define GICD_CTLR_RWP   BIT(31)
+#define GICD_TYPER      0x0004
+#define GICD_IGROUPR    0x0080
+#define GICD_ISENABLER  0x0100
+#define GICD_ICENABLER  0x0180
+#define GICD_ISPENDR    0x0200
+#define GICD_ICPENDR    0x0280
+#define GICD_ISACTIVER  0x0300
+#define GICD_ICACTIVER  0x0380
+#define GICD_IPRIORITYR 0x0400
+#define GICD_ICFGR      0x0c00
+#define GICD_IROUTER    0x6000
 /* Redistributor, 12.11: RD_base, then SGI_base */
 #define GICR_CTLR         0x0000
 #define GICR_CTLR_RWP     BIT(3)
@@ -39,16 +39,16 @@
 #define GICR_WAKER_ASLEEP BIT(2)
 #define GICR_SGI          0x10000
 
-#define ICC_IAR1_EL1    S3_0_C12_C12_0
-#define ICC_EOIR1_EL1   S3_0_C12_C12_1
-#define ICC_DIR_EL1     S3_0_C12_C11_1
-#define ICC_PMR_EL1     S3_0_C4_C6_0
-#define ICC_BPR1_EL1    S3_0_C12_C12_3
-#define ICC_CTLR_EL1    S3_0_C12_C12_4
-#define ICC_IGRPEN1_EL1 S3_0_C12_C12_7
-#define ICC_SGI1R_EL1   S3_0_C12_C11_5
-#define ICC_SRE_EL1     S3_0_C12_C12_5
-#define ICC_SRE_EL2     S3_4_C12_C9_5
+#define ICC_IAR1_EL1     S3_0_C12_C12_0
+#define ICC_EOIR1_EL1    S3_0_C12_C12_1
+#define ICC_DIR_EL1      S3_0_C12_C11_1
+#define ICC_PMR_EL1      S3_0_C4_C6_0
+#define ICC_BPR1_EL1     S3_0_C12_C12_3
+#define ICC_CTLR_EL1     S3_0_C12_C12_4
+#define ICC_IGRPEN1_EL1  S3_0_C12_C12_7
+#define ICC_SGI1R_EL1    S3_0_C12_C11_5
+#define ICC_SRE_EL1      S3_0_C12_C12_5
+#define ICC_SRE_EL2      S3_4_C12_C9_5
 #define ICC_CTLR_EOIMODE BIT(1)
 
 #define PRIORITY 0xa0u
@@ -167,9 +167,9 @@ static bool bit(uint32_t reg, uint32_t intid)
 uint64_t arch_irq_control(uint32_t intid, uint32_t op)
 {
     static const uint16_t reg[] = {
-        [ORD_IRQ_ENABLE] = GICD_ISENABLER,      [ORD_IRQ_DISABLE] = GICD_ICENABLER,
-        [ORD_IRQ_SET_PENDING] = GICD_ISPENDR,   [ORD_IRQ_CLEAR_PENDING] = GICD_ICPENDR,
-        [ORD_IRQ_SET_ACTIVE] = GICD_ISACTIVER,  [ORD_IRQ_CLEAR_ACTIVE] = GICD_ICACTIVER,
+        [ORD_IRQ_ENABLE] = GICD_ISENABLER,     [ORD_IRQ_DISABLE] = GICD_ICENABLER,
+        [ORD_IRQ_SET_PENDING] = GICD_ISPENDR,  [ORD_IRQ_CLEAR_PENDING] = GICD_ICPENDR,
+        [ORD_IRQ_SET_ACTIVE] = GICD_ISACTIVER, [ORD_IRQ_CLEAR_ACTIVE] = GICD_ICACTIVER,
     };
     static struct spinlock lock; /* ICFGR is read, changed and written */
     uint64_t d = platform.gicd.base;

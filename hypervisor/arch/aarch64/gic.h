@@ -5,13 +5,13 @@
 
 #include "core.h"
 
-#define INTID_KICK        0  /* SGI: look at the mailbox */
+#define INTID_KICK        0 /* SGI: look at the mailbox */
 #define INTID_MAINTENANCE 25
 #define INTID_HTIMER      26 /* CNTHP */
 #define INTID_VTIMER      27 /* CNTV */
 #define INTID_SPECIAL     1020
 
-void gic_init(void);      /* once */
+void gic_init(void); /* once */
 void gic_init_core(struct core *c);
 
 /* Acknowledges and handles everything that is pending on this core. */

@@ -21,15 +21,14 @@
 #define ICH_HCR_EN    BIT(0)
 #define ICH_HCR_UIE   BIT(1) /* underflow interrupt */
 
-#define LR_PENDING     BIT(62)
-#define LR_ACTIVE      BIT(63)
-#define LR_HW          BIT(61)
-#define LR_GROUP1      BIT(60)
-#define LR_PRIORITY(p) ((uint64_t)(p) << 48)
-#define LR_PINTID(i)   ((uint64_t)(i) << 32)
-#define LR_VINTID(lr)  ((uint32_t)(lr))
+#define LR_PENDING       BIT(62)
+#define LR_ACTIVE        BIT(63)
+#define LR_HW            BIT(61)
+#define LR_GROUP1        BIT(60)
+#define LR_PRIORITY(p)   ((uint64_t)(p) << 48)
+#define LR_PINTID(i)     ((uint64_t)(i) << 32)
+#define LR_VINTID(lr)    ((uint32_t)(lr))
 #define LR_PINTID_OF(lr) ((uint32_t)FIELD(lr, 44, 32))
-
 
 static uint32_t lr_count;
 static uint32_t apr_count;

@@ -15,24 +15,24 @@
 #include <arch/platform.h>
 #include <arch/ptab.h>
 
-#define ATTR_NORMAL 0
-#define ATTR_DEVICE 1
+#define ATTR_NORMAL    0
+#define ATTR_DEVICE    1
 #define MAIR_EL2_VALUE (0xffull << 8 * ATTR_NORMAL | 0x04ull << 8 * ATTR_DEVICE)
 
-#define PTE_VALID  BIT(0)
-#define PTE_TABLE  BIT(1) /* table at levels 0..2, page at level 3 */
-#define PTE_ADDR   BIT_RANGE(47, 12)
-#define PTE_SH_IS  (3ull << 8)
-#define PTE_AF     BIT(10)
-#define PTE_XN     BIT(54)
+#define PTE_VALID BIT(0)
+#define PTE_TABLE BIT(1) /* table at levels 0..2, page at level 3 */
+#define PTE_ADDR  BIT_RANGE(47, 12)
+#define PTE_SH_IS (3ull << 8)
+#define PTE_AF    BIT(10)
+#define PTE_XN    BIT(54)
 /* stage 1 */
 #define S1_AP_RES1 BIT(6)
 #define S1_RO      BIT(7)
 /* stage 2 */
-#define S2_NORMAL  (0xfull << 2) /* write-back, inner and outer */
-#define S2_DEVICE  (0x1ull << 2) /* Device-nGnRE */
-#define S2_READ    BIT(6)
-#define S2_WRITE   BIT(7)
+#define S2_NORMAL (0xfull << 2) /* write-back, inner and outer */
+#define S2_DEVICE (0x1ull << 2) /* Device-nGnRE */
+#define S2_READ   BIT(6)
+#define S2_WRITE  BIT(7)
 
 extern char image_start[], text_end[], rodata_end[], pool_start[];
 
@@ -152,8 +152,8 @@ void arch_mem_sync(void *start, uint64_t size)
 
 static void mmu_on(const uint64_t *root, uint64_t wxn)
 {
-    uint64_t tcr = BIT(31) | BIT(23) | 16 /* T0SZ: 48 bits */ | 1ull << 8 | 1ull << 10 | 3ull << 12 |
-                   parange() << 16;
+    uint64_t tcr =
+        BIT(31) | BIT(23) | 16 /* T0SZ: 48 bits */ | 1ull << 8 | 1ull << 10 | 3ull << 12 | parange() << 16;
 
     sysreg_write(mair_el2, MAIR_EL2_VALUE);
     sysreg_write(tcr_el2, tcr);

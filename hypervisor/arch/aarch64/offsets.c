@@ -15,7 +15,8 @@ void offsets(void)
 
 ORD_ASSERT(offsetof(struct ord_vcpu_state, x) == 0);
 ORD_ASSERT(offsetof(struct ord_vcpu_state, pstate) == offsetof(struct regs, pstate));
-ORD_ASSERT(offsetof(struct ord_frame, pstate) - offsetof(struct ord_frame, x) == offsetof(struct regs, pstate));
+ORD_ASSERT(offsetof(struct ord_frame, pstate) - offsetof(struct ord_frame, x) ==
+           offsetof(struct regs, pstate));
 ORD_ASSERT(offsetof(struct ord_frame, x) % 16 == 0);
 ORD_ASSERT(sizeof(struct regs) == 272);
 ORD_ASSERT(sizeof(((struct ord_frame *)0)->v) == sizeof(((struct fpsimd *)0)->v));

@@ -16,7 +16,7 @@
 #include <arch/thread.h>
 #include <arch/timer.h>
 
-#define DTB_LIMIT  (2ull << 20) /* of the arm64 boot protocol */
+#define DTB_LIMIT   (2ull << 20) /* of the arm64 boot protocol */
 #define STACK_ORDER 1
 
 extern char start_secondary[], vectors[];

@@ -50,18 +50,18 @@
 #define MDCR_TTRF  BIT(19) /* trace filter */
 
 /* SCTLR_EL1/2 */
-#define SCTLR_M          BIT(0)
-#define SCTLR_C          BIT(2)
-#define SCTLR_I          BIT(12)
-#define SCTLR_WXN        BIT(19)
-#define SCTLR_EL2_RES1   0x30c50830ull
-#define SCTLR_EL1_RES1   0x30d00800ull /* bits 29, 28, 23 (SPAN), 22, 20, 11 */
-#define SCTLR_DZE        BIT(14) /* DC ZVA at EL0 */
-#define SCTLR_UCT        BIT(15) /* CTR_EL0 at EL0 */
-#define SCTLR_nTWE       BIT(18) /* WFE at EL0 */
-#define SCTLR_UCI        BIT(26) /* cache maintenance at EL0 */
-#define SCTLR_EE         BIT(25) /* big endian at EL1 */
-#define SCTLR_nTWI       BIT(16)
+#define SCTLR_M        BIT(0)
+#define SCTLR_C        BIT(2)
+#define SCTLR_I        BIT(12)
+#define SCTLR_WXN      BIT(19)
+#define SCTLR_EL2_RES1 0x30c50830ull
+#define SCTLR_EL1_RES1 0x30d00800ull /* bits 29, 28, 23 (SPAN), 22, 20, 11 */
+#define SCTLR_DZE      BIT(14)       /* DC ZVA at EL0 */
+#define SCTLR_UCT      BIT(15)       /* CTR_EL0 at EL0 */
+#define SCTLR_nTWE     BIT(18)       /* WFE at EL0 */
+#define SCTLR_UCI      BIT(26)       /* cache maintenance at EL0 */
+#define SCTLR_EE       BIT(25)       /* big endian at EL1 */
+#define SCTLR_nTWI     BIT(16)
 
 /* SPSR / PSTATE */
 #define PSTATE_MODE_EL0t 0x0ull
@@ -73,34 +73,34 @@
 #define PSTATE_SS        BIT(21)
 
 /* ESR_ELx */
-#define ESR_EC(esr)     FIELD(esr, 31, 26)
-#define ESR_IL          BIT(25)
-#define EC_UNKNOWN      0x00
-#define EC_WFX          0x01
-#define EC_FP           0x07
-#define EC_PAUTH        0x09
-#define EC_ILLEGAL      0x0e
-#define EC_SVC64        0x15
-#define EC_HVC64        0x16
-#define EC_SMC64        0x17
-#define EC_SYSREG       0x18
-#define EC_SVE          0x19
-#define EC_SME          0x1d
-#define EC_IABT_LOWER   0x20
-#define EC_PC_ALIGN     0x22
-#define EC_DABT_LOWER   0x24
-#define EC_SP_ALIGN     0x26
-#define EC_SERROR       0x2f
-#define ISS_ISV         BIT(24)
-#define ISS_SAS(esr)    FIELD(esr, 23, 22)
-#define ISS_SSE         BIT(21)
-#define ISS_SRT(esr)    FIELD(esr, 20, 16)
-#define ISS_SF          BIT(15)
-#define ISS_FNV         BIT(10)
-#define ISS_CM          BIT(8)
-#define ISS_S1PTW       BIT(7)
-#define ISS_WNR         BIT(6)
-#define ISS_FSC(esr)    FIELD(esr, 5, 0)
+#define ESR_EC(esr)   FIELD(esr, 31, 26)
+#define ESR_IL        BIT(25)
+#define EC_UNKNOWN    0x00
+#define EC_WFX        0x01
+#define EC_FP         0x07
+#define EC_PAUTH      0x09
+#define EC_ILLEGAL    0x0e
+#define EC_SVC64      0x15
+#define EC_HVC64      0x16
+#define EC_SMC64      0x17
+#define EC_SYSREG     0x18
+#define EC_SVE        0x19
+#define EC_SME        0x1d
+#define EC_IABT_LOWER 0x20
+#define EC_PC_ALIGN   0x22
+#define EC_DABT_LOWER 0x24
+#define EC_SP_ALIGN   0x26
+#define EC_SERROR     0x2f
+#define ISS_ISV       BIT(24)
+#define ISS_SAS(esr)  FIELD(esr, 23, 22)
+#define ISS_SSE       BIT(21)
+#define ISS_SRT(esr)  FIELD(esr, 20, 16)
+#define ISS_SF        BIT(15)
+#define ISS_FNV       BIT(10)
+#define ISS_CM        BIT(8)
+#define ISS_S1PTW     BIT(7)
+#define ISS_WNR       BIT(6)
+#define ISS_FSC(esr)  FIELD(esr, 5, 0)
 
 /* CNTx_CTL */
 #define CNT_ENABLE  BIT(0)
