@@ -17,10 +17,12 @@
 #include "compat.h"
 #include "thread.h"
 
-/* The first look after a fault or signal, the longest pause between two, and the first one after an SVC. */
+/* The first look after a fault or signal; the first one after an SVC. */
 #define RECAPTURE_SOON (200 * NSEC_PER_USEC)
-#define RECAPTURE_MAX  (64 * NSEC_PER_MSEC)
 #define RECAPTURE_LATE (10 * NSEC_PER_MSEC)
+/* The longest pause between two; and while the thread sleeps in a system call. */
+#define RECAPTURE_MAX     (64 * NSEC_PER_MSEC)
+#define RECAPTURE_MAX_NAP (1000 * NSEC_PER_MSEC)
 /* Found as often at the instruction where it went native, it is a loop that stays there. */
 #define RECAPTURE_TICKS 3
 
@@ -50,58 +52,87 @@ static bool recapture_here(struct hvd_thread *t)
 	return !hvd_park_queue(t);
 }
 
-/* Is it asleep in a system call, and will the end of that call capture it? */
-static bool recapture_is_expected(struct hvd_thread *t)
+/* Is it asleep in a system call? What pt_regs say of one that runs in user mode is old. */
+static bool recapture_is_napping(struct hvd_thread *t)
 {
-	return !test_bit(HVD_DROPPED, &t->flags) &&
-	       (READ_ONCE(t->task->__state) & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)) &&
+	return (READ_ONCE(t->task->__state) & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)) &&
 	       READ_ONCE(task_pt_regs(t->task)->syscallno) != NO_SYSCALL;
 }
 
-/* With the lock held: stop or go on? */
-static bool recapture_is_over(struct hvd_thread *t)
+static bool recapture_is_void(struct hvd_thread *t)
 {
 	return test_bit(HVD_ENDED, &t->flags) || test_bit(HVD_QUEUED, &t->flags) ||
 	       test_bit(HVD_REJECTED, &t->flags) || READ_ONCE(t->state) == ORD_THREAD_DETACHED ||
 	       READ_ONCE(hvd_stopping);
 }
 
-static void recapture_back_off(struct hvd_thread *t)
+/*
+ * With the lock held: true to stop. A thread that goes native right now either finds the timer not armed, in
+ * hvd_recapture_arm(), or is seen here.
+ */
+static bool recapture_is_over(struct hvd_thread *t)
 {
-	t->delay = min_t(ktime_t, t->delay * 2, RECAPTURE_MAX);
+	if (!recapture_is_void(t))
+		return false;
+	WRITE_ONCE(t->armed, false);
+	smp_mb();
+	if (recapture_is_void(t))
+		return true;
+	WRITE_ONCE(t->armed, true);
+	return false;
+}
+
+/*
+ * With the lock held: the thread has not been caught. Returns false if it needs no further look: the end of
+ * the call that it sleeps in will capture it. Not so when that has been tried for this call, and was dropped.
+ */
+static bool recapture_goes_on(struct hvd_thread *t)
+{
+	bool napping = t->task != current && recapture_is_napping(t);
+
+	if (napping && !test_bit(HVD_DROPPED, &t->flags)) {
+		t->armed = false;
+		return false;
+	}
+	t->delay = min_t(ktime_t, t->delay * 2, napping ? RECAPTURE_MAX_NAP : RECAPTURE_MAX);
+	return true;
+}
+
+/* With the lock held: sends recapture_chase() to where the thread runs. */
+static bool recapture_send(struct hvd_thread *t)
+{
+	int cpu = task_cpu(t->task);
+
+	if (!READ_ONCE(t->task->on_cpu) || cpu == smp_processor_id())
+		return false;
+	refcount_inc(&t->refs);
+	if (!smp_call_function_single_async(cpu, &t->csd))
+		return true;
+	/* Not the last one: the thread has not ended, and the lock keeps it from doing so. */
+	refcount_dec(&t->refs);
+	return false;
 }
 
 static enum hrtimer_restart recapture_timer(struct hrtimer *timer)
 {
 	struct hvd_thread *t = container_of(timer, struct hvd_thread, timer);
 	enum hrtimer_restart restart = HRTIMER_NORESTART;
-	bool again;
-	int cpu;
 
 	raw_spin_lock(&t->lock);
-	if (recapture_is_over(t)) {
-		t->armed = false;
+	/* Armed again while this one was waiting for the lock. */
+	if (hrtimer_is_queued(timer) || recapture_is_over(t))
 		goto out;
-	}
 	if (t->task == current) {
-		again = recapture_here(t);
-	} else {
-		cpu = task_cpu(t->task);
-		if (READ_ONCE(t->task->on_cpu) && cpu != smp_processor_id()) {
-			refcount_inc(&t->refs);
-			if (!smp_call_function_single_async(cpu, &t->csd))
-				goto out; /* still armed: recapture_chase() goes on */
-			/* Cannot be the last one: the thread has not ended, as the lock is held. */
-			refcount_dec(&t->refs);
+		if (!recapture_here(t)) {
+			t->armed = false;
+			goto out;
 		}
-		again = !recapture_is_expected(t);
+	} else if (recapture_send(t)) {
+		goto out; /* still armed: recapture_chase() goes on */
 	}
-	if (again) {
-		recapture_back_off(t);
+	if (recapture_goes_on(t)) {
 		hrtimer_forward_now(timer, t->delay);
 		restart = HRTIMER_RESTART;
-	} else {
-		t->armed = false;
 	}
 out:
 	raw_spin_unlock(&t->lock);
@@ -113,15 +144,13 @@ static void recapture_chase(void *info)
 {
 	struct hvd_thread *t = info;
 	unsigned long irq_flags;
-	bool again = false;
 
 	raw_spin_lock_irqsave(&t->lock, irq_flags);
-	if (!recapture_is_over(t))
-		again = t->task == current ? recapture_here(t) : !recapture_is_expected(t);
-	t->armed = false;
-	if (again) {
-		recapture_back_off(t);
-		recapture_start(t);
+	if (!recapture_is_over(t)) {
+		if (t->task == current && !recapture_here(t))
+			t->armed = false;
+		else if (recapture_goes_on(t))
+			recapture_start(t);
 	}
 	raw_spin_unlock_irqrestore(&t->lock, irq_flags);
 	hvd_thread_put(t);
@@ -144,8 +173,11 @@ void hvd_recapture_arm(struct hvd_thread *t, bool soon, u64 pc)
 	unsigned long irq_flags;
 
 	/* The hot path: a timer from an earlier call is still on its way, and will do. */
-	if (!soon && READ_ONCE(t->armed))
-		return;
+	if (!soon) {
+		smp_mb(); /* state before armed: pairs with recapture_is_over() */
+		if (READ_ONCE(t->armed))
+			return;
+	}
 	raw_spin_lock_irqsave(&t->lock, irq_flags);
 	t->native_pc = pc;
 	t->ticks = 0;

@@ -118,12 +118,13 @@ static void thread_destroy_context(struct hvd_thread *t)
 
 	if (test_and_set_bit(HVD_DESTROYED, &t->flags))
 		return;
+	/* Before the hypervisor may give the id, and with it the slot, to another thread. */
+	RCU_INIT_POINTER(hvd_contexts[t->context], NULL);
 	status = hvd_call_destroy(t->context);
 	if (status != ORD_OK) {
 		set_bit(HVD_LEAKED, &t->flags);
 		pr_err("context %u cannot be destroyed (%ld)\n", t->context, status);
 	}
-	RCU_INIT_POINTER(hvd_contexts[t->context], NULL);
 }
 
 /*
@@ -300,7 +301,9 @@ void hvd_thread_stop_all(void)
 				continue;
 			if (tries > 100) /* its thread does not get to run: do it here */
 				hvd_call_recall(t->context);
-			wake_up_process(t->task);
+			/* One that does not sleep will look at hvd_stopping by itself. */
+			if (READ_ONCE(t->frame->wait))
+				wake_up_process(t->task);
 		}
 		rcu_read_unlock();
 		msleep(5);
