@@ -14,10 +14,10 @@
 #include "log.h"
 
 /*
- * Address space: RAM below 448 GiB, where it is physically; from there on image, heap and stack as the
- * hypervisor lays them out (vmm.ld); and the state pages.
+ * Address space: RAM below 448 GiB, where it is physically; from there on the image (vmm.ld), what the
+ * hypervisor puts there (boot information, heap, stack), and the state pages.
  */
-const uint64_t vm_state_base = 0x7400000000;
+const uint64_t vm_state_base = ORD_TASK_RESERVED_END;
 
 _Noreturn void main(const struct ord_bootinfo *info);
 

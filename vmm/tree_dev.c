@@ -126,6 +126,34 @@ static int hide_nodes(const struct config *config, void *fdt)
     return 0;
 }
 
+/* Parts of a core that the hypervisor does not give to a VM: counters, profiling, trace. */
+static bool core_device(const void *fdt, int node)
+{
+    static const char *const kinds[] = {"arm,statistical-profiling-extension-v1",
+                                        "arm,embedded-trace-extension", "arm,trace-buffer-extension"};
+    const char *name;
+    int length;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (fdt_node_check_compatible(fdt, node, kinds[i]) == 0)
+            return true;
+    /* arm,cortex-a72-pmu, arm,armv8-pmuv3, arm,dsu-pmu, apple,…-pmu: no registers in memory */
+    name = fdt_stringlist_get(fdt, node, "compatible", 0, &length);
+    return name && strstr(name, "-pmu") && !fdt_getprop(fdt, node, "reg", NULL);
+}
+
+static int drop_core_devices(void *fdt)
+{
+    int node = 0;
+
+    while ((node = fdt_next_node(fdt, node, NULL)) >= 0)
+        if (core_device(fdt, node)) {
+            TREE_TRY(fdt_del_node(fdt, node));
+            node = 0;
+        }
+    return 0;
+}
+
 /* Nodes that only the secure world may use: status "disabled", secure-status something else. */
 static int drop_secure(void *fdt)
 {
@@ -175,6 +203,7 @@ int tree_set_devices(struct vm *vm, void *fdt)
         return -FDT_ERR_NOSPACE;
     TREE_TRY(hide_nodes(&vm->config, fdt));
     TREE_TRY(drop_secure(fdt));
+    TREE_TRY(drop_core_devices(fdt));
     do
         result = bus_map(vm, fdt, 0, 0);
     while (result > 0);

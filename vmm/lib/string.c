@@ -110,6 +110,18 @@ char *strchr(const char *s, int c)
     }
 }
 
+char *strstr(const char *s, const char *part)
+{
+    size_t length = strlen(part);
+
+    for (;; s++) {
+        if (strncmp(s, part, length) == 0)
+            return (char *)(uintptr_t)s;
+        if (*s == 0)
+            return NULL;
+    }
+}
+
 char *strrchr(const char *s, int c)
 {
     char *found = NULL;

@@ -13,6 +13,7 @@
 #define strncmp our_strncmp
 #define strchr  our_strchr
 #define strrchr our_strrchr
+#define strstr  our_strstr
 void *our_memcpy(void *restrict to, const void *restrict from, size_t size);
 void *our_memmove(void *to, const void *from, size_t size);
 size_t our_strnlen(const char *s, size_t max);
@@ -28,6 +29,7 @@ size_t our_strnlen(const char *s, size_t max);
 #undef strncmp
 #undef strchr
 #undef strrchr
+#undef strstr
 #undef restrict
 #include "check.h"
 
@@ -78,5 +80,8 @@ int main(void)
     CHECK(our_strchr(text, 0) == text + 5 && our_strrchr(text, '/') == strrchr(text, '/'));
     CHECK(our_strrchr(text, 'x') == NULL && our_memchr(text, 'c', 4) == NULL);
     CHECK(our_memchr(text, 'c', 5) == text + 4);
+    CHECK(our_strstr(text, "b/") == text + 2 && our_strstr(text, "") == text &&
+          our_strstr(text, "bc") == NULL);
+    CHECK(our_strstr("aab", "ab") != NULL && our_strstr("", "a") == NULL);
     return 0;
 }
