@@ -30,7 +30,8 @@
      BIT(51) | BIT(53) | BIT(55) | BIT(57) | BIT(59))
 #define TCR_A1 BIT(22)
 #define TCR_DS BIT(59)
-#define TCR_T1 (39ull << 16 /* T1SZ: 25 bits */ | 1ull << 24 | 1ull << 26 | 3ull << 28 | 2ull << 30 /* 4K    \
+#define TCR_T1                                                                                               \
+    (39ull << 16 /* T1SZ: 25 bits */ | 1ull << 24 | 1ull << 26 | 3ull << 28 | 2ull << 30 /* 4K    \
                                                                                                      */)
 #define MAIR_STUB 7 /* attribute index that Linux does not use */
 
@@ -151,13 +152,14 @@ void arch_context_save(struct context *c)
 static void stub_event(struct context *c, struct regs *r)
 {
     uint64_t esr = sysreg_read(esr_el1), far = sysreg_read(far_el1);
-    uint64_t arg[6], result[4] = {0};
+    uint64_t arg[6], result[4];
 
     r->pc = sysreg_read(elr_el1);
     r->pstate = sysreg_read(spsr_el1);
     switch (ESR_EC(esr)) {
     case EC_SVC64:
         memcpy(arg, r->x, sizeof(arg));
+        memcpy(result, arg, sizeof(result)); /* a call keeps what it does not return */
         if (hostcall_dispatch(c, r->x[8], arg, result)) {
             memcpy(r->x, result, sizeof(result));
             c->frame->stats = c->stats;

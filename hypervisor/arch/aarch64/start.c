@@ -26,8 +26,29 @@ uint64_t start_primary(uint64_t dtb);
 void start_primary_rest(void);
 void start_secondary_core(struct core *c);
 
+/* Trap registers of later extensions: their reset values are unknown, their features are hidden anyway. */
+static void clear_traps(void)
+{
+    uint64_t pfr0 = sysreg_read(id_aa64pfr0_el1);
+
+    if (FIELD(sysreg_read(id_aa64mmfr1_el1), 43, 40))
+        sysreg_write(S3_4_C1_C2_2, 0); /* HCRX_EL2 */
+    if (FIELD(sysreg_read(id_aa64mmfr0_el1), 59, 56)) {
+        sysreg_write(S3_4_C1_C1_4, 0); /* HFGRTR_EL2 */
+        sysreg_write(S3_4_C1_C1_5, 0); /* HFGWTR_EL2 */
+        sysreg_write(S3_4_C1_C1_6, 0); /* HFGITR_EL2 */
+        sysreg_write(S3_4_C3_C1_4, 0); /* HDFGRTR_EL2 */
+        sysreg_write(S3_4_C3_C1_5, 0); /* HDFGWTR_EL2 */
+        if (FIELD(pfr0, 47, 44))
+            sysreg_write(S3_4_C3_C1_6, 0); /* HAFGRTR_EL2 */
+    }
+    if (FIELD(pfr0, 43, 40))
+        sysreg_write(S3_4_C10_C5_0, BIT(48) | BIT(49)); /* MPAM2_EL2: trap EL0 and EL1 */
+}
+
 static void init_core(struct core *c)
 {
+    clear_traps();
     sysreg_write(hcr_el2, HCR_HOST);
     sysreg_write(cptr_el2, CPTR_BASE);
     sysreg_write(mdcr_el2, (sysreg_read(mdcr_el2) & 0x1f) | MDCR_TPM | MDCR_TPMCR | MDCR_TTRF);
@@ -85,6 +106,8 @@ uint64_t start_primary(uint64_t dtb)
     print("Outrider, ABI %d.%d, at %lx", ORD_ABI_MAJOR, ORD_ABI_MINOR, arch_image_base());
     if (error)
         panic("%s", error);
+    if (sysreg_read(hcr_el2) & HCR_E2H)
+        panic("HCR_EL2.E2H is fixed to 1 on these cores: not supported");
     if (!c)
         panic("the boot core (MPIDR %lx) is not in the device tree", mpidr);
     c->stack_top = (uint64_t)core_stack();

@@ -32,6 +32,7 @@
 #define HCR_TACR   BIT(21) /* trap ACTLR */
 #define HCR_TGE    BIT(27) /* EL0 traps to EL2 */
 #define HCR_RW     BIT(31) /* EL1 is AArch64 */
+#define HCR_E2H    BIT(34) /* EL2 hosts an operating system */
 #define HCR_TERR   BIT(36) /* trap error record registers */
 #define HCR_APK    BIT(40) /* no trap of PAuth keys */
 #define HCR_API    BIT(41) /* no trap of PAuth instructions */
