@@ -64,6 +64,15 @@ def test_stop_and_continue(guest, hvctl):
     assert out.startswith("T\n") and out.endswith("again\n"), out
 
 
+def test_stop_and_continue_with_summary(guest):
+    """Somebody stops and continues the program alone: hvctl, which waits for it with --stat, is not left behind."""
+    guest.ok(
+        "timeout -s KILL 60 hvctl run --stat=/tmp/stat -- busy-loop --iterations 300000000 & pid=$!\n"
+        "for i in $(seq 200); do hvctl ps | grep -q detached && break; sleep 0.05; done\n"
+        "for i in 1 2 3; do pkill -STOP -x busy-loop; sleep 0.2; pkill -CONT -x busy-loop; sleep 0.1; done; wait $pid"
+    )
+
+
 def test_freezer(guest, hvctl):
     out = guest.ok(
         LOOP + "f=/sys/fs/cgroup/frozen; mkdir $f; echo $pid >$f/cgroup.procs; echo 1 >$f/cgroup.freeze\n"

@@ -44,6 +44,7 @@ static void test_heads(void)
         {"attach", ORD_IOC_ATTACH, sizeof(struct ord_ioc_attach)},
         {"list", ORD_IOC_LIST, sizeof(struct ord_ioc_list)},
         {"stat", ORD_IOC_STAT, sizeof(struct ord_ioc_stat)},
+        {"last", ORD_IOC_LAST, sizeof(struct ord_ioc_stat)},
     };
     struct ord_ioc_head *head = calloc(1, sizeof(struct ord_ioc_list));
     char name[64];
@@ -114,11 +115,13 @@ static void test_detach(void)
 static void test_others(void)
 {
     struct ord_ioc_stat stat = {.head = HEAD(stat), .thread.tid = (int)gettid()};
+    struct ord_ioc_stat last = {.head = HEAD(last)};
     struct ord_ioc_attach attach = {.head = HEAD(attach)};
     struct ord_ioc_list *list = calloc(1, sizeof(*list));
     uint32_t found = 0;
 
     CHECK(list);
+    expect("last, before one has ended", ESRCH, ORD_IOC_LAST, &last);
     expect("stat", 0, ORD_IOC_STAT, &stat);
     CHECK(stat.thread.tgid == getpid() && stat.thread.stats.runs > 0);
     list->head = HEAD(struct ord_ioc_list);
@@ -132,6 +135,9 @@ static void test_others(void)
     attach.reserved = 0;
     expect("attach", 0, ORD_IOC_ATTACH, &attach);
     CHECK(!is_detached());
+    expect("last", 0, ORD_IOC_LAST, &last);
+    CHECK(last.thread.tid == (int)gettid() && last.thread.state == ORD_THREAD_ENDED);
+    CHECK(last.thread.stats.runs >= stat.thread.stats.runs);
     expect("attach again", 0, ORD_IOC_ATTACH, &attach);
     stat = (struct ord_ioc_stat){.head = HEAD(stat), .thread.tid = (int)gettid()};
     expect("stat of an attached thread", ESRCH, ORD_IOC_STAT, &stat);
