@@ -92,6 +92,10 @@ def symbol(elf, address):
     return f"{lines[0]} at {lines[1]}"
 
 
+# The image is position-independent, linked at 0; QEMU loads it 2 MiB behind the start of RAM.
+HYPERVISOR_BASE = 0x40200000
+
+
 def where(qmp, build):
     """One line per core: PC, exception level, and the function if it is one of ours."""
     text = qmp.human("info registers -a")
@@ -109,9 +113,10 @@ def where(qmp, build):
         line = f"core {core}: {level} pc={pc.group(1)}"
         elf = {"EL2h": "hypervisor/outrider.elf", "EL2t": "hypervisor/outrider.elf", "EL0t": "vmm/vmm.elf"}.get(level)
         if elf:
-            name = symbol(build / elf, int(pc.group(1), 16))
+            base = HYPERVISOR_BASE if level.startswith("EL2") else 0
+            name = symbol(build / elf, int(pc.group(1), 16) - base)
             line += f"  {name}" if name else ""
-            caller = symbol(build / elf, int(lr.group(1), 16)) if lr and name else ""
+            caller = symbol(build / elf, int(lr.group(1), 16) - base) if lr and name else ""
             line += f"  (lr: {caller})" if caller else ""
         if pstate:
             line += f"  pstate={pstate.group(1)}"

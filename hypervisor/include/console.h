@@ -27,6 +27,10 @@ void print(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Stops the machine: an invariant of the hypervisor itself is broken. */
 NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* Ends the start: the machine or what was loaded is not fit; the message says what is wrong and what to do.
+ */
+NORETURN void refuse(const char *format, ...) PRINTF_LIKE(1, 2);
+
 #define ASSERT(c)                                                                                            \
     do {                                                                                                     \
         if (__builtin_expect(!(c), 0))                                                                       \

@@ -79,7 +79,7 @@ static void add_resource(struct ord_bootinfo *info, uint64_t base, uint64_t size
     if (!size)
         return;
     if (i == ORD_RESOURCES_MAX)
-        panic("the memory map has too many pieces");
+        refuse("the memory map has too many pieces");
     info->resource[i] = (struct ord_resource){base, size, type, 0};
     if (type == ORD_RESOURCE_RAM) {
         struct memory *m = pool_alloc(ORD_POOL_MEMORY);
@@ -177,7 +177,7 @@ static void start_first_task(void)
     const char *error;
 
     if (!m)
-        panic("no boot module is named 'vmm': load the VMM (first word of its bootargs: vmm)");
+        refuse("no boot module is named 'vmm': load the VMM (first word of its bootargs: vmm)");
     for (uint32_t i = 0; i < platform.module_count; i++) {
         const struct ord_module *o = &platform.module[i];
         bool in_ram = false;
@@ -185,12 +185,13 @@ static void start_first_task(void)
             in_ram |= o->base >= platform.ram[r].base &&
                       o->base + o->size <= platform.ram[r].base + platform.ram[r].size;
         if (!in_ram || o->base + o->size < o->base)
-            panic("boot module '%s' at %lx is not in RAM", o->name, o->base);
+            refuse("boot module '%s' at %lx is not in RAM: load it lower, or give the machine more memory",
+                   o->name, o->base);
         if (range_overlaps(o->base, o->size, &(struct range){arch_image_base(), arch_image_size()}))
-            panic("boot module '%s' overlaps the hypervisor's memory: load it higher", o->name);
+            refuse("boot module '%s' overlaps the hypervisor's memory: load it higher", o->name);
     }
     if (!find_task_memory(&task_memory))
-        panic("too little memory: no free %u MiB for the first task", (unsigned)(TASK_MEMORY >> 20));
+        refuse("too little memory: no free %u MiB for the first task", (unsigned)(TASK_MEMORY >> 20));
     memory_keep(task_memory.base, task_memory.size);
     memset(pa_ptr(pa(task_memory.base)), 0, task_memory.size);
 
@@ -204,7 +205,7 @@ static void start_first_task(void)
     uint64_t used = 0, entry;
     error = elf_load(pa_ptr(pa(m->base)), m->size, &first_task->ptab, task_memory, &used, &entry);
     if (error)
-        panic("boot module 'vmm' cannot be loaded: %s", error);
+        refuse("boot module 'vmm' cannot be loaded: %s", error);
     map_task(TASK_STACK, task_memory.base + used, STACK_SIZE, PTAB_READ | PTAB_WRITE);
     used += STACK_SIZE;
     map_task(TASK_HEAP, task_memory.base + used, task_memory.size - used, PTAB_READ | PTAB_WRITE);

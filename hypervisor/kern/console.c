@@ -135,3 +135,13 @@ void panic(const char *format, ...)
     va_end(ap);
     arch_halt();
 }
+
+void refuse(const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    say("outrider: cannot start: ", format, ap);
+    va_end(ap);
+    arch_halt();
+}

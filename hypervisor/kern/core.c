@@ -9,7 +9,11 @@
 #include <arch/irqchip.h>
 #include <arch/thread.h>
 
-/* How often an idle core looks at its mailbox before it sleeps: waking it is then cheaper for the sender. */
+/*
+ * How often an idle core that is reserved for a detached thread looks at its mailbox before it sleeps: waking
+ * it is then cheaper for the sender, and its system calls are short. Others sleep at once, as their guest
+ * asked.
+ */
 #define IDLE_POLLS 64
 
 struct core cores[ORD_CORES_MAX];
@@ -114,7 +118,7 @@ static void idle(struct core *c)
 {
     c->mode = CORE_POLL;
     smp_mb();
-    for (int i = 0; i < IDLE_POLLS && !has_work(c); i++)
+    for (int i = 0; READ_ONCE(c->bound) && i < IDLE_POLLS && !has_work(c); i++)
         arch_core_poll(c);
     if (!has_work(c)) {
         c->mode = CORE_SLEEP;

@@ -55,7 +55,7 @@ void pool_init(enum ord_pool which, size_t size, uint32_t count)
             order++;
         char *page = pool_alloc_pages(order);
         if (!page)
-            panic("the hypervisor's memory is too small for pool %d", which);
+            refuse("the hypervisor's memory is too small for pool %d", which);
         for (uint32_t i = 0; i < per_page && p->capacity < count; i++, p->capacity++) {
             void *object = page + i * p->size;
             *(void **)object = p->free;

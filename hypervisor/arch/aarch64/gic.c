@@ -116,7 +116,7 @@ static uint64_t find_redistributor(const struct core *c)
             break;
         r += typer & GICR_TYPER_VLPIS ? 0x40000 : 0x20000;
     }
-    panic("core %u (MPIDR %lx) has no GIC redistributor", c->index, c->mpidr);
+    refuse("core %u (MPIDR %lx) has no GIC redistributor", c->index, c->mpidr);
 }
 
 void gic_init_core(struct core *c)

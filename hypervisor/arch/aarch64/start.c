@@ -105,11 +105,11 @@ uint64_t start_primary(uint64_t dtb)
         console_init(find_uart(), pa(platform.uart.base));
     print("Outrider, ABI %d.%d, at %lx", ORD_ABI_MAJOR, ORD_ABI_MINOR, arch_image_base());
     if (error)
-        panic("%s", error);
+        refuse("%s", error);
     if (sysreg_read(hcr_el2) & HCR_E2H)
-        panic("HCR_EL2.E2H is fixed to 1 on these cores: not supported");
+        refuse("HCR_EL2.E2H is fixed to 1 on these cores: not supported");
     if (!c)
-        panic("the boot core (MPIDR %lx) is not in the device tree", mpidr);
+        refuse("the boot core (MPIDR %lx) is not in the device tree", mpidr);
     c->stack_top = (uint64_t)core_stack();
     c->mode = CORE_HYP;
     sysreg_write(tpidr_el2, c);
