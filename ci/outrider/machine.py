@@ -100,7 +100,9 @@ def outrider_argv(memory, hypervisor, modules, hv_append):
             argv += ["-device", f"guest-loader,addr={address:#x},initrd={_quote(path)}"]
         else:
             argv += ["-device", f"guest-loader,addr={address:#x},kernel={_quote(path)},bootargs={_quote(bootargs)}"]
-        address += (os.path.getsize(path) + 2 * MIB - 1) // (2 * MIB) * (2 * MIB)
+        # An Image runs in place if there is room for its bss behind it.
+        room = os.path.getsize(path) + (2 * MIB if name == "linux" else 0)
+        address += (room + 2 * MIB - 1) // (2 * MIB) * (2 * MIB)
     return argv
 
 
