@@ -14,6 +14,7 @@ struct vm {
     struct ptab ptab;
     struct spinlock lock; /* creation: vCPUs, cores, contexts, event page */
     bool stopped;
+    bool reported;
     uint8_t vppi;                     /* INTID of the virtual exception */
     uint32_t guest_cores, host_cores; /* masks of core indices */
     uint8_t prio_limit[ORD_CORES_MAX];
@@ -33,6 +34,8 @@ uint32_t space_id(void);
 status_t vm_create(uint64_t vppi, struct vm **out) MUST_CHECK;
 /* BAD_CORE, BUSY (runs a vCPU or is another VM's), BAD_PARAM (limit). */
 status_t vm_add_core(struct vm *vm, uint64_t core, uint64_t prio_limit) MUST_CHECK;
+/* Says once on the console how the VM's memory is mapped. */
+void vm_report(struct vm *vm);
 /* Stops all detached threads for good. */
 void vm_stop(struct vm *vm);
 

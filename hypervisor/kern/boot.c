@@ -31,7 +31,7 @@
 #define TASK_DTB    0x7200000000ull
 #define TASK_HEAP   0x7300000000ull
 #define TASK_STACK  0x7380000000ull
-#define TASK_MEMORY (6ull << 20) /* segments, stack and heap */
+#define TASK_MEMORY (2ull << 20) /* segments, stack and heap */
 #define STACK_SIZE  (64ull << 10)
 #define TASK_PRIO   50
 

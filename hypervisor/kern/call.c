@@ -139,8 +139,10 @@ static status_t do_vcpu_reset(struct thread *t, const uint64_t arg[6], uint64_t 
     status_t s;
     struct vcpu *v = own_vcpu(t, arg[0], &s);
 
-    if (s == ORD_OK)
+    if (s == ORD_OK) {
         arch_vcpu_reset(v);
+        vm_report(v->vm);
+    }
     return s;
 }
 

@@ -2,6 +2,7 @@
 #include "vm.h"
 
 #include "atomic.h"
+#include "console.h"
 #include "core.h"
 #include "pool.h"
 #include <arch/platform.h>
@@ -74,4 +75,15 @@ void *vm_page(struct vm *vm, uint64_t address)
     if ((rights & (PTAB_READ | PTAB_WRITE | PTAB_DEVICE)) != (PTAB_READ | PTAB_WRITE))
         return NULL;
     return pa_ptr(page);
+}
+
+void vm_report(struct vm *vm)
+{
+    uint64_t count[4];
+
+    if (atomic_exchange(&vm->reported, true))
+        return;
+    ptab_count(&vm->ptab, count);
+    print("VM %u: %u vCPUs, memory and devices in %lu blocks of 1 GiB, %lu of 2 MiB, %lu pages",
+          vm->ptab.vmid, vm->vcpu_count, count[1], count[2], count[3]);
 }
