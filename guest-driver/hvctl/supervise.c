@@ -2,8 +2,8 @@
 /*
  * hvctl run --stat: the program runs in a child, and hvctl stays to report. It stays out of the way: the
  * child is in the same process group, so that the terminal's signals reach it directly; signals that were
- * sent to hvctl alone are passed on; when the program stops, hvctl stops, for the shell to see; when it
- * dies of a signal, hvctl dies of the same one.
+ * sent to hvctl alone are passed on; when the terminal stops both, hvctl stops after the program, for the
+ * shell to see; when the program dies of a signal, hvctl dies of the same one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -57,26 +57,38 @@ static void signals_block(sigset_t *all, sigset_t *before)
     sigprocmask(SIG_BLOCK, all, before);
 }
 
-/* What happened to the child is left in *status; true when it has ended. */
-static bool child_ended(pid_t child, int *status)
+/* Looks at the child: true when it has ended; *stopped says whether it is stopped otherwise. */
+static bool child_ended(pid_t child, int *status, bool *stopped)
 {
-    while (waitpid(child, status, WNOHANG | WUNTRACED) == child) {
-        if (!WIFSTOPPED(*status))
+    while (waitpid(child, status, WNOHANG | WUNTRACED | WCONTINUED) == child) {
+        if (WIFEXITED(*status) || WIFSIGNALED(*status))
             return true;
-        raise(SIGSTOP);
-        kill(child, SIGCONT);
+        *stopped = WIFSTOPPED(*status);
     }
     return false;
 }
 
 static int child_wait(pid_t child, const sigset_t *all)
 {
+    bool stopped = false, stop_asked = false;
     siginfo_t info;
     int status;
 
-    while (!child_ended(child, &status)) {
+    while (!child_ended(child, &status, &stopped)) {
+        /*
+         * Ctrl-Z: stop too, for the shell to see, but only when the program has tidied up and stopped.
+         * One that somebody stops alone is none of our business: he will not continue us.
+         */
+        if (stopped && stop_asked) {
+            stop_asked = false;
+            raise(SIGSTOP);
+        }
         if (sigwaitinfo(all, &info) < 0 || info.si_signo == SIGCHLD)
             continue;
+        if (info.si_signo == SIGTSTP || info.si_signo == SIGTTIN || info.si_signo == SIGTTOU)
+            stop_asked = true;
+        else if (info.si_signo == SIGCONT)
+            stop_asked = false;
         /* The terminal's and the kernel's own go to the whole group anyway. */
         if (info.si_code != SI_KERNEL)
             kill(child, info.si_signo);

@@ -10,12 +10,16 @@
 #include <linux/module.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/uprobes.h>
 
 #include "hypercall.h"
 #include "thread.h"
+
+/* Jiffies to wait for the cores of threads that are exiting. */
+#define THREAD_EXIT_TRIES HZ
 
 bool hvd_stopping;
 struct hvd_thread __rcu *hvd_contexts[ORD_CONTEXT_MAX];
@@ -142,6 +146,41 @@ static void thread_publish(struct hvd_thread *t)
 	hvd_recapture_arm(t, true, 0);
 }
 
+static bool thread_any_exits(void)
+{
+	struct hvd_thread *t;
+	bool any = false;
+	u32 id;
+
+	rcu_read_lock();
+	for (id = 0; id < ORD_CONTEXT_MAX && !any; id++) {
+		t = rcu_dereference(hvd_contexts[id]);
+		any = t && (READ_ONCE(t->task->flags) & PF_EXITING);
+	}
+	rcu_read_unlock();
+	return any;
+}
+
+/*
+ * A thread that is joined has told so before it gets to its exit probe, and so may still hold the core that
+ * its successor wants: wait for it.
+ */
+static int thread_create_context(struct hvd_thread *t, u32 core)
+{
+	int err, tries;
+
+	for (tries = 0; tries < THREAD_EXIT_TRIES; tries++) {
+		bool exits = thread_any_exits(); /* asked first, or it might be gone in between */
+
+		t->core = core;
+		err = hvd_context_create(virt_to_phys(t->frame), &t->core, t->prio, &t->context);
+		if ((err != -EBUSY && err != -ENOSPC) || !exits || fatal_signal_pending(current))
+			break;
+		schedule_timeout_killable(1);
+	}
+	return err;
+}
+
 /**
  * hvd_thread_start() - detach current, from its next return to user mode on
  * @file: keeps the record of the thread after its end
@@ -173,12 +212,11 @@ int hvd_thread_start(struct hvd_file *file, struct ord_ioc_detach *arg)
 	}
 	t->frame->magic = ORD_FRAME_MAGIC;
 	t->frame->version = ORD_ABI_VERSION;
-	t->core = arg->core;
 	t->prio = arg->prio;
 	err = hvd_probe_get();
 	if (err)
 		goto free_frame;
-	err = hvd_context_create(virt_to_phys(t->frame), &t->core, t->prio, &t->context);
+	err = thread_create_context(t, arg->core);
 	if (err)
 		goto put_probe;
 	if (t->context >= ORD_CONTEXT_MAX) {

@@ -76,6 +76,8 @@ static u64 random_argument(void)
 		return virt_to_phys(frame) + (random_next() % 4 ? 0 : random_next() % 4096);
 	case 3:
 		return virt_to_phys(event_page);
+	case 4:
+		return random_next() % 4;
 	default:
 		return random_next() % 140;
 	}
@@ -142,6 +144,10 @@ static bool test_calls(void)
 		a4 = random_next() % 2 ? 0 : random_argument();
 		if (function == ORD_HC_SETUP || function == ORD_HC_CREATE)
 			a1 = random_address();
+		if (function == ORD_HC_CREATE && random_next() % 2) {
+			a1 = virt_to_phys(frame);
+			a2 = ORD_CORE_ANY;
+		}
 		status = hvd_call(function, a1, a2, a3, a4, &res);
 		if (!(function & BIT(30))) { /* a 32-bit call */
 			status = (s32)status;
