@@ -2,15 +2,18 @@
 /* Register state of host threads and vCPUs. */
 #include "vcpu.h"
 
+#include "atomic.h"
 #include "context.h"
 #include "gic.h"
 #include "gich.h"
 #include "inject.h"
+#include "irq.h"
 #include "string.h"
 #include "sysreg.h"
 #include "vm.h"
 #include "world.h"
 #include <arch/hypercall.h>
+#include <arch/irqchip.h>
 #include <arch/thread.h>
 
 #define CPACR_FPEN (3ull << 20)
@@ -71,6 +74,21 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
     gich_reset(&v->arch.el1.gich);
 }
 
+/* Physical interrupts that wait for a list register are active: a reset vCPU would never end them. */
+static void drop_pending(struct vcpu *v)
+{
+    uint32_t private = atomic_exchange(&v->pending_private, 0u);
+
+    if (private & BIT(INTID_VTIMER))
+        arch_irq_deactivate(INTID_VTIMER);
+    for (uint32_t w = 0; w < ARRAY_SIZE(v->pending_spi); w++)
+        for (uint64_t spi = atomic_exchange(&v->pending_spi[w], 0ull); spi; spi &= spi - 1) {
+            struct irq *physical = v->vm->spi[w * 64 + (uint32_t)__builtin_ctzll(spi)];
+            if (physical)
+                arch_irq_deactivate(physical->intid);
+        }
+}
+
 void arch_vcpu_reset(struct vcpu *v)
 {
     struct core *c = core_self();
@@ -84,8 +102,7 @@ void arch_vcpu_reset(struct vcpu *v)
     if (c->arch.fp_owner == &v->arch.world)
         c->arch.fp_owner = NULL;
     timer_stop(&v->arch.vtimer);
-    v->pending_private = 0;
-    memset(v->pending_spi, 0, sizeof(v->pending_spi));
+    drop_pending(v);
     memset(&v->arch.fp, 0, sizeof(v->arch.fp));
     struct ptab *space = &v->vm->ptab;
     arch_vcpu_init(v, space);
