@@ -34,7 +34,8 @@ def test_kill_at_any_time(guest, hvctl):
 def test_load_and_unload(guest, hvctl):
     pools = hvctl.pools()
     guest.ok(
-        "for i in $(seq 100); do modprobe -r hvdetach && modprobe hvdetach || { echo cycle $i; exit 1; }\n"
+        "for i in $(seq 100); do for t in $(seq 20); do modprobe -r hvdetach && break; sleep 0.1; done\n"
+        "[ -e /sys/module/hvdetach ] && { echo cycle $i; exit 1; }; modprobe hvdetach || exit 3\n"
         "[ $((i % 10)) = 0 ] && { hvctl run -- true || exit 2; }; done; true",
         timeout=600,
     )

@@ -18,7 +18,7 @@ def test_detached_interrupted(guest):
 
 
 def test_detached_under_load(guest, load):
-    guest.ok("hvctl run -- regs-intact --disturb 3000", timeout=600)
+    guest.ok("hvctl run -- regs-intact --disturb 1000", timeout=600)
 
 
 def test_two_programs_with_fp(guest):

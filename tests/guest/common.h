@@ -20,10 +20,10 @@ _Noreturn void test_fail(const char *format, ...) __attribute__((format(printf, 
 int test_pass(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Fails with the condition's text and errno. */
-#define CHECK(condition)                                                              \
-    do {                                                                              \
-        if (!(condition))                                                             \
-            test_fail("%s:%d: %s (errno %d)", __func__, __LINE__, #condition, errno); \
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition))                                                                                    \
+            test_fail("%s:%d: %s (errno %d)", __func__, __LINE__, #condition, errno);                        \
     } while (0)
 
 /* Decimal or 0x number of an argument; prints the usage and exits with 2 if it is none. */

@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/rseq.h>
@@ -18,6 +21,7 @@
 static const char usage[] = "[--core N] [N]";
 
 static uint32_t wanted_core = ORD_CORE_ANY;
+static atomic_int thread_tid;
 
 static int rseq_cpu(void)
 {
@@ -55,6 +59,7 @@ static void cycle(uint64_t number)
 
 static void *thread_main(void *argument)
 {
+    atomic_store(&thread_tid, (int)gettid());
     must_detach("thread");
     if (argument)
         pthread_exit(NULL);
@@ -68,6 +73,9 @@ static void end_thread(uint64_t number)
     if (pthread_create(&thread, NULL, thread_main, number % 2 ? &thread : NULL))
         test_fail("thread %lu: pthread_create", (unsigned long)number);
     pthread_join(thread, NULL);
+    /* pthread_join() returns when the thread gives its stack back; it has its core for a little longer. */
+    while (!tgkill(getpid(), atomic_load(&thread_tid), 0))
+        sched_yield();
 }
 
 /* Ends in one of several ways while detached; only the exit status says that all went well. */

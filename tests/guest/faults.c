@@ -66,10 +66,10 @@ static void atomic_misaligned(void *where)
     __asm__ volatile("ldaxr x9, [%0]" ::"r"(where) : "x9", "memory");
 }
 
-#define INSTRUCTION(name, text)                                                 \
-    static void name(void *where)                                               \
-    {                                                                           \
-        __asm__ volatile(text ::"r"(where) : "x0", "x1", "x2", "x3", "memory"); \
+#define INSTRUCTION(name, text)                                                                              \
+    static void name(void *where)                                                                            \
+    {                                                                                                        \
+        __asm__ volatile(text ::"r"(where) : "x0", "x1", "x2", "x3", "memory");                              \
     }
 INSTRUCTION(do_udf, "udf #0")
 INSTRUCTION(do_hvc, "mov w0, #0x0001; movk w0, #0xc600, lsl #16; mov x1, #0x10000; hvc #0")

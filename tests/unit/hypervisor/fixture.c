@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "fixture.h"
+
+#include "irq.h"
+#include "notify.h"
+#include "string.h"
+#include <sys/wait.h>
+#include <unistd.h>
+
+char *machine;
+
+void test_case(const char *name, void (*body)(void))
+{
+    pid_t child = fork();
+    int status;
+
+    CHECK(child >= 0);
+    if (!child) {
+        body();
+        exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    if (status) {
+        fprintf(stderr, "failed: %s (status 0x%x)\n", name, (unsigned)status);
+        exit(1);
+    }
+    printf("ok: %s\n", name);
+    fflush(stdout);
+}
+
+void fixture_start(uint32_t count, uint64_t pages)
+{
+    machine = fake_memory(MEMORY_SIZE);
+    fake.image_base = (uint64_t)machine;
+    fake.image_size = POOL_SIZE;
+    fake.pool_base = (uint64_t)machine;
+    CHECK(pages * PAGE_SIZE <= POOL_SIZE);
+    pool_init_pages(ptr_pa(machine), pages * PAGE_SIZE);
+    pool_init(ORD_POOL_TASK, MAX(sizeof(struct task), sizeof(struct vm)), 4);
+    pool_init(ORD_POOL_THREAD, MAX(sizeof(struct thread), sizeof(struct vcpu)), 96);
+    pool_init(ORD_POOL_NOTIFY, sizeof(struct notify), 128);
+    pool_init(ORD_POOL_IRQ, sizeof(struct irq), 512);
+    pool_init(ORD_POOL_MEMORY, sizeof(struct memory), 32);
+    pool_init(ORD_POOL_CONTEXT, sizeof(struct context), ORD_CONTEXT_MAX);
+    fake_cores(count);
+}
+
+struct task *fixture_task(void)
+{
+    struct task *t = pool_alloc(ORD_POOL_TASK);
+
+    CHECK(t && ptab_init(&t->ptab, 40, false, (uint16_t)space_id()) == ORD_OK);
+    memcpy(t->name, "test", 5);
+    return t;
+}
+
+struct thread *fixture_thread(struct task *task, uint32_t core, uint8_t prio)
+{
+    struct thread *t = pool_alloc(ORD_POOL_THREAD);
+
+    CHECK(t);
+    list_init(&t->ready);
+    t->core = &cores[core];
+    t->task = task;
+    t->prio = prio;
+    t->state = THREAD_BLOCKED;
+    task->thread_count++;
+    return t;
+}
+
+struct vm *fixture_vm(void)
+{
+    struct vm *vm;
+
+    CHECK(vm_create(20, &vm) == ORD_OK);
+    CHECK(ptab_map(&vm->ptab, GUEST_BASE, ptr_pa(GUEST_RAM), GUEST_PAGES * PAGE_SIZE,
+                   PTAB_READ | PTAB_WRITE | PTAB_EXEC) == ORD_OK);
+    return vm;
+}
+
+struct vcpu *fixture_vcpu(struct vm *vm, struct task *task, uint32_t core)
+{
+    struct vcpu *v;
+    struct thread *t = fixture_thread(task, core, 50);
+
+    CHECK(vcpu_create(vm, t, cores[core].mpidr, (16ull << 20) + core * PAGE_SIZE, &v) == ORD_OK);
+    return v;
+}
+
+struct ord_frame *fixture_frame(uint32_t i)
+{
+    struct ord_frame *f = (struct ord_frame *)(GUEST_RAM + i * PAGE_SIZE);
+
+    CHECK(i < GUEST_PAGES);
+    memset(f, 0, sizeof(*f));
+    f->magic = ORD_FRAME_MAGIC;
+    f->version = ORD_ABI_VERSION;
+    return f;
+}
