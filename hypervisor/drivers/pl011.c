@@ -6,6 +6,7 @@
 #define UARTFR      0x18
 #define UARTFR_TXFF BIT(5)
 #define UARTCR      0x30
+#define PATIENCE    100000            /* polls */
 #define UARTCR_ON   (BIT(0) | BIT(8)) /* UARTEN, TXE */
 
 static void pl011_put(uint64_t base, char c)
@@ -14,8 +15,10 @@ static void pl011_put(uint64_t base, char c)
 
     if ((*cr & UARTCR_ON) != UARTCR_ON)
         *cr |= UARTCR_ON;
-    while (*(volatile uint32_t *)(base + UARTFR) & UARTFR_TXFF)
-        ;
+    /* A guest that shares the device may have stopped it: the byte is lost then, not the machine. */
+    for (int i = 0; *(volatile uint32_t *)(base + UARTFR) & UARTFR_TXFF; i++)
+        if (i == PATIENCE)
+            return;
     *(volatile uint32_t *)(base + UARTDR) = (unsigned char)c;
 }
 

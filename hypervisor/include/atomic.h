@@ -22,7 +22,7 @@
 
 /*
  * Spin locks protect creation and configuration, never a hot path. All hypervisor code runs with interrupts
- * masked. Order: vm_lock (struct vm) -> pool locks; the console's lock is last and alone.
+ * masked. Order: vm->lock -> the cores' lock (vm.c) -> pool locks; the console's lock is last and alone.
  */
 struct spinlock {
     uint32_t next, owner;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Detached contexts.
+ * Detached contexts. A VM's slot keeps its context's memory for good, so whoever has looked a slot up may use
+ * it without a lock: at worst it is another thread's by then, of the same VM.
  *
  *            create                    run                     (host core)
  *   free ---------------> IDLE ---------------------> RUNNING -----------------+
@@ -21,9 +22,9 @@
 struct vm;
 
 enum context_state {
-    CONTEXT_IDLE = 0,
-    CONTEXT_RUNNING = 1,
-    CONTEXT_CLOSED = 2, /* being created, changed or destroyed */
+    CONTEXT_CLOSED = 0, /* free, or being created, changed or destroyed */
+    CONTEXT_IDLE = 1,
+    CONTEXT_RUNNING = 2,
 };
 
 struct context {
@@ -32,6 +33,8 @@ struct context {
     struct ord_frame *frame; /* guest memory: nothing read from it is trusted */
     uint32_t id;
     uint32_t state;
+    bool taken;            /* created and not destroyed; under vm->lock */
+    uint32_t recall_asked; /* by the guest, for the current run */
     struct ord_stats stats;
 };
 

@@ -61,6 +61,14 @@ void core_drain(struct core *c);
  * last thing on every way out of the hypervisor. */
 struct thread *core_leave(struct core *c);
 
+/* Returns when every other core of the mask has been outside of the hypervisor (or idle) once. The caller
+ * holds no lock that those take: host cores take none. */
+void core_wait_out(uint32_t mask);
+
+/* All other cores halt when they next come by. */
+void core_halt_others(void);
+extern bool core_halted;
+
 /* Every core of the mask that executes user code now executes a full barrier before this returns. */
 void core_barrier(uint32_t mask);
 

@@ -10,7 +10,6 @@ struct irq {
     uint32_t intid;  /* physical */
     uint32_t vintid; /* as the guest sees it */
     struct vcpu *vcpu;
-    bool masked_storm;
 };
 
 /* BAD_PARAM: not 32..limit. BUSY: taken. */

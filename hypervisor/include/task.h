@@ -49,6 +49,8 @@ struct task {
 /* Puts an object into an empty slot. BAD_CAP: no such slot. BUSY: taken. */
 status_t task_cap_insert(struct task *t, uint64_t slot, enum cap_type type, void *object,
                          uint32_t rights) MUST_CHECK;
+/* Whether an insertion there would fail, before anything is created for it. */
+status_t task_cap_check(const struct task *t, uint64_t slot) MUST_CHECK;
 /* The object behind a capability of that type, or NULL. */
 void *task_cap_lookup(const struct task *t, uint64_t slot, enum cap_type type, uint32_t *rights);
 

@@ -18,7 +18,6 @@ struct vcpu {
     uint32_t index;
     uint64_t mpidr;
     bool kicked;
-    bool mmio_read; /* the last exit was a read whose data is to be taken from the state page */
     /* Interrupts to be put into list registers: set by any core, taken by the vCPU's. */
     uint32_t pending_private;
     uint32_t pending_any;

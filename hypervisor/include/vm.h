@@ -34,6 +34,8 @@ uint32_t space_id(void);
 status_t vm_create(uint64_t vppi, struct vm **out) MUST_CHECK;
 /* BAD_CORE, BUSY (runs a vCPU or is another VM's), BAD_PARAM (limit). */
 status_t vm_add_core(struct vm *vm, uint64_t core, uint64_t prio_limit) MUST_CHECK;
+/* With vm->lock held: the core runs a vCPU from now on. BUSY: it runs one of this VM, or is a host core. */
+status_t vm_take_guest_core(struct vm *vm, uint32_t core) MUST_CHECK;
 /* Says once on the console how the VM's memory is mapped. */
 void vm_report(struct vm *vm);
 /* Stops all detached threads for good. */

@@ -73,8 +73,10 @@ static status_t do_vm_create(struct thread *t, const uint64_t arg[6], uint64_t *
                              bool *block UNUSED)
 {
     struct vm *vm;
-    status_t s = vm_create(arg[1], &vm);
+    status_t s = task_cap_check(t->task, arg[0]);
 
+    if (s == ORD_OK)
+        s = vm_create(arg[1], &vm);
     return s == ORD_OK ? task_cap_insert(t->task, arg[0], CAP_VM, vm, 0) : s;
 }
 
@@ -121,7 +123,9 @@ static status_t do_vcpu_create(struct thread *t, const uint64_t arg[6], uint64_t
 
     if (!vm || !of)
         return ORD_BAD_CAP;
-    status_t s = vcpu_create(vm, of, arg[3], arg[4], &v);
+    status_t s = task_cap_check(t->task, arg[0]);
+    if (s == ORD_OK)
+        s = vcpu_create(vm, of, arg[3], arg[4], &v);
     return s == ORD_OK ? task_cap_insert(t->task, arg[0], CAP_VCPU, v, 0) : s;
 }
 
@@ -226,7 +230,9 @@ static status_t do_irq_create(struct thread *t, const uint64_t arg[6], uint64_t 
 
     if (!object(t, arg[1], CAP_IRQ_CONTROL))
         return ORD_BAD_CAP;
-    status_t s = irq_create(arg[2], &i);
+    status_t s = task_cap_check(t->task, arg[0]);
+    if (s == ORD_OK)
+        s = irq_create(arg[2], &i);
     return s == ORD_OK ? task_cap_insert(t->task, arg[0], CAP_IRQ, i, 0) : s;
 }
 

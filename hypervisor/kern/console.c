@@ -2,6 +2,7 @@
 #include "console.h"
 
 #include "atomic.h"
+#include "core.h"
 #include "string.h"
 #include <arch/cpu.h>
 
@@ -133,6 +134,7 @@ void panic(const char *format, ...)
     va_start(ap, format);
     say("outrider: PANIC: ", format, ap);
     va_end(ap);
+    core_halt_others();
     arch_halt();
 }
 

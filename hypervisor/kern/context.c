@@ -39,47 +39,61 @@ static status_t check_prio(const struct vm *vm, const struct core *core, uint64_
     return prio < ORD_PRIO_MIN || prio > vm->prio_limit[core->index] ? ORD_BAD_PARAM : ORD_OK;
 }
 
+/* A free slot's context. Slots are filled on first use and never emptied. With vm->lock held. */
+static struct context *find_slot(struct vm *vm)
+{
+    for (uint32_t i = 0; i < ORD_CONTEXT_MAX; i++) {
+        struct context *c = vm->context[i];
+        if (c && c->taken)
+            continue;
+        if (!c) {
+            c = pool_alloc(ORD_POOL_CONTEXT);
+            if (!c)
+                return NULL;
+            list_init(&c->thread.ready);
+            c->vm = vm;
+            c->id = i;
+            c->thread.context = c;
+        }
+        return c;
+    }
+    return NULL;
+}
+
 status_t context_create(struct vm *vm, uint64_t frame, uint64_t core, uint64_t prio, uint32_t *id)
 {
     struct ord_frame *f = vm_page(vm, frame);
-    uint32_t slot = 0;
     status_t s;
 
     if (!f)
         return ORD_BAD_ADDRESS;
     if (READ_ONCE(f->magic) != ORD_FRAME_MAGIC || READ_ONCE(f->version) >> 16 != ORD_ABI_MAJOR)
         return ORD_BAD_VERSION;
-    struct context *c = pool_alloc(ORD_POOL_CONTEXT);
-    if (!c)
-        return ORD_NO_MEMORY;
-    c->vm = vm;
-    c->frame = f;
-    c->state = CONTEXT_IDLE;
-    list_init(&c->thread.ready);
     spin_lock(&vm->lock);
-    while (slot < ORD_CONTEXT_MAX && vm->context[slot])
-        slot++;
-    s = vm->stopped ? ORD_BAD_STATE : slot < ORD_CONTEXT_MAX ? take_core(vm, c, core) : ORD_NO_MEMORY;
+    struct context *c = vm->stopped ? NULL : find_slot(vm);
+    s = vm->stopped ? ORD_BAD_STATE : c ? take_core(vm, c, core) : ORD_NO_MEMORY;
     if (s == ORD_OK) {
         s = check_prio(vm, c->thread.core, prio);
         if (s != ORD_OK)
             atomic_store(&c->thread.core->bound, (struct context *)NULL);
     }
     if (s == ORD_OK) {
-        c->id = slot;
-        c->thread.context = c;
+        c->taken = true;
+        c->frame = f;
+        c->stats = (struct ord_stats){0};
         c->thread.prio = (uint8_t)prio;
         c->thread.state = THREAD_BLOCKED;
-        f->context = slot;
+        f->context = c->id;
         f->core = c->thread.core->index;
         f->event = ORD_EVENT_NONE;
         vm->context_count++;
-        atomic_store(&vm->context[slot], c);
-        *id = slot;
+        atomic_store(&vm->context[c->id], c);
+        atomic_store(&c->state, (uint32_t)CONTEXT_IDLE);
+        *id = c->id;
+    } else if (c && !vm->context[c->id]) {
+        pool_free(ORD_POOL_CONTEXT, c);
     }
     spin_unlock(&vm->lock);
-    if (s != ORD_OK)
-        pool_free(ORD_POOL_CONTEXT, c);
     return s;
 }
 
@@ -87,12 +101,12 @@ status_t context_run(struct vm *vm, uint64_t id)
 {
     struct context *c = lookup(vm, id);
 
-    if (!c)
+    if (!c || !READ_ONCE(c->taken))
         return ORD_BAD_CAP;
     if (READ_ONCE(vm->stopped) || !atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_RUNNING))
         return ORD_BAD_STATE;
     /* A recall that was answered by another event is void. */
-    atomic_and(&c->thread.ops, ~(uint32_t)THREAD_OP_RECALL);
+    atomic_store(&c->recall_asked, 0u);
     WRITE_ONCE(c->frame->event, ORD_EVENT_RUNNING);
     thread_post(&c->thread, THREAD_OP_RUN);
     return ORD_OK;
@@ -102,25 +116,22 @@ status_t context_recall(struct vm *vm, uint64_t id)
 {
     struct context *c = lookup(vm, id);
 
-    if (!c)
+    if (!c || !READ_ONCE(c->taken))
         return ORD_BAD_CAP;
-    if (atomic_load(&c->state) == CONTEXT_RUNNING)
-        thread_post(&c->thread, THREAD_OP_RECALL);
+    if (atomic_load(&c->state) != CONTEXT_RUNNING)
+        return ORD_OK;
+    atomic_store(&c->recall_asked, 1u);
+    thread_post(&c->thread, THREAD_OP_RECALL);
     return ORD_OK;
 }
 
-/* Takes an idle context out of use; its core no longer holds a stale request for it. */
+/* With vm->lock held: takes an idle context out of use. Its core may still hold a request for it, which is
+ * void then (core.c). */
 static status_t close_context(struct context *c)
 {
-    if (!atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_CLOSED))
-        return ORD_BUSY;
-    while (atomic_load(&c->thread.ops)) {
-        core_notify(c->thread.core);
-        if (c->thread.core == core_self())
-            core_drain(core_self());
-        cpu_relax();
-    }
-    return ORD_OK;
+    if (!c->taken)
+        return ORD_BAD_CAP;
+    return atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_CLOSED) ? ORD_OK : ORD_BUSY;
 }
 
 status_t context_destroy(struct vm *vm, uint64_t id)
@@ -132,10 +143,9 @@ status_t context_destroy(struct vm *vm, uint64_t id)
     if (c)
         s = close_context(c);
     if (s == ORD_OK) {
-        atomic_store(&vm->context[id], (struct context *)NULL);
         atomic_store(&c->thread.core->bound, (struct context *)NULL);
+        c->taken = false;
         vm->context_count--;
-        pool_free(ORD_POOL_CONTEXT, c);
     }
     spin_unlock(&vm->lock);
     return s;
@@ -184,7 +194,7 @@ void context_handle_run(struct context *c)
 
 void context_handle_recall(struct context *c)
 {
-    if (c->thread.state != THREAD_READY)
+    if (!atomic_exchange(&c->recall_asked, 0u) || c->thread.state != THREAD_READY)
         return;
     arch_context_save(c);
     context_event(c, ORD_EVENT_RECALLED, 0, 0, 0);
@@ -196,6 +206,19 @@ void context_handle_stop(struct context *c)
         return;
     arch_context_save(c);
     thread_block(&c->thread);
+}
+
+/* The guest sleeps and wants to be told about the event of context `id`. */
+static void tell(struct vm *vm, uint32_t id, uint32_t cpu)
+{
+    struct ord_event_page *page = READ_ONCE(vm->event_page);
+
+    if (page)
+        atomic_or(&page->pending[id / 64], BIT(id % 64));
+    if (cpu >= vm->vcpu_count)
+        cpu = 0;
+    if (vm->vcpu_count)
+        vcpu_pend(vm->vcpu[cpu], vm->vppi);
 }
 
 void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64_t far, uint64_t ipa)
@@ -225,18 +248,10 @@ void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64
     f->esr = esr;
     f->far = far;
     f->ipa = ipa;
-    /* From here on the guest may run or destroy the context again: nothing of c is used any more. */
+    /* From here on the guest may run or destroy the context: nothing of c is used any more. */
     atomic_store(&c->state, (uint32_t)CONTEXT_IDLE);
     atomic_store(&f->event, (uint32_t)event);
     smp_mb();
-    if (!READ_ONCE(f->wait))
-        return;
-    uint32_t cpu = READ_ONCE(f->wait_cpu);
-    struct ord_event_page *page = READ_ONCE(vm->event_page);
-    if (page)
-        atomic_or(&page->pending[id / 64], BIT(id % 64));
-    if (cpu >= vm->vcpu_count)
-        cpu = 0;
-    if (vm->vcpu_count)
-        vcpu_pend(vm->vcpu[cpu], vm->vppi);
+    if (READ_ONCE(f->wait))
+        tell(vm, id, READ_ONCE(f->wait_cpu));
 }

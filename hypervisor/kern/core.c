@@ -18,6 +18,7 @@
 
 struct core cores[ORD_CORES_MAX];
 uint32_t core_count;
+bool core_halted;
 
 void core_init(struct core *c, uint32_t index, uint64_t mpidr)
 {
@@ -62,8 +63,13 @@ void core_notify(struct core *c)
         cpu_send_event();
 }
 
-static void handle(struct thread *t, uint32_t ops)
+static void handle(struct core *c, struct thread *t, uint32_t ops)
 {
+    /* A context that has moved meanwhile. */
+    if (t->core != c) {
+        thread_post(t, ops);
+        return;
+    }
     if (t->state == THREAD_DEAD)
         return;
     if (t->context) {
@@ -104,7 +110,7 @@ void core_drain(struct core *c)
     struct thread *t = atomic_exchange(&c->mail, (struct thread *)NULL);
     while (t) {
         struct thread *next = t->mail_next;
-        handle(t, atomic_exchange(&t->ops, 0u));
+        handle(c, t, atomic_exchange(&t->ops, 0u));
         t = next;
     }
 }
@@ -118,7 +124,7 @@ static void idle(struct core *c)
 {
     c->mode = CORE_POLL;
     smp_mb();
-    for (int i = 0; READ_ONCE(c->bound) && i < IDLE_POLLS && !has_work(c); i++)
+    for (int i = 0; READ_ONCE(c->bound) && i < IDLE_POLLS && !has_work(c) && !arch_core_irq_pending(); i++)
         arch_core_poll(c);
     if (!has_work(c)) {
         c->mode = CORE_SLEEP;
@@ -126,13 +132,15 @@ static void idle(struct core *c)
         if (!has_work(c))
             arch_core_sleep(c);
     }
-    c->mode = CORE_HYP;
+    atomic_store(&c->mode, (uint32_t)CORE_HYP);
     arch_core_irqs(c);
 }
 
 struct thread *core_leave(struct core *c)
 {
     for (;;) {
+        if (READ_ONCE(core_halted))
+            arch_halt();
         core_drain(c);
         struct thread *t = core_pick(c);
         if (!t) {
@@ -153,14 +161,32 @@ struct thread *core_leave(struct core *c)
 
 void core_barrier(uint32_t mask)
 {
+    /* What the caller has stored is visible before modes are looked at: who comes later has passed one. */
+    smp_mb();
     for (uint32_t i = 0; i < core_count; i++) {
         struct core *c = &cores[i];
-        if (!(mask & BIT(i)) || c == core_self() || READ_ONCE(c->mode) != CORE_USER)
+        if (!(mask & BIT(i)) || c == core_self() || atomic_load(&c->mode) != CORE_USER)
             continue;
         uint32_t asked = atomic_add(&c->barrier_asked, 1u) + 1;
         core_notify(c);
-        while ((int32_t)(atomic_load(&c->barrier_done) - asked) < 0 && READ_ONCE(c->mode) == CORE_USER)
+        while ((int32_t)(atomic_load(&c->barrier_done) - asked) < 0 && atomic_load(&c->mode) == CORE_USER)
             cpu_relax();
     }
     smp_mb();
+}
+
+void core_wait_out(uint32_t mask)
+{
+    for (uint32_t i = 0; i < core_count; i++)
+        while ((mask & BIT(i)) && &cores[i] != core_self() && atomic_load(&cores[i].mode) == CORE_HYP)
+            cpu_relax();
+}
+
+void core_halt_others(void)
+{
+    WRITE_ONCE(core_halted, true);
+    smp_mb();
+    for (uint32_t i = 0; i < core_count; i++)
+        if (&cores[i] != core_self() && READ_ONCE(cores[i].mode) != CORE_OFF)
+            arch_core_kick(&cores[i]);
 }

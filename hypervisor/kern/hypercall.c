@@ -61,11 +61,12 @@ static status_t do_core_stats(struct vcpu *v UNUSED, const uint64_t arg[5], uint
     return ORD_OK;
 }
 
-static status_t do_pool_info(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t out[3])
+static status_t do_pool_info(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
 {
     if (arg[0] >= ORD_POOL_COUNT)
         return ORD_BAD_PARAM;
-    out[0] = READ_ONCE(pools[arg[0]].used);
+    /* A context's memory stays with its slot: what counts are those in use. */
+    out[0] = arg[0] == ORD_POOL_CONTEXT ? READ_ONCE(v->vm->context_count) : READ_ONCE(pools[arg[0]].used);
     out[1] = pools[arg[0]].capacity;
     return ORD_OK;
 }
@@ -83,6 +84,9 @@ static status_t do_setup(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] 
     else
         WRITE_ONCE(v->vm->event_page, page);
     spin_unlock(&v->vm->lock);
+    /* A host core may still be telling the old page of a context's last event. */
+    if (s == ORD_OK)
+        core_wait_out(v->vm->host_cores);
     return s;
 }
 

@@ -30,6 +30,13 @@ status_t task_cap_insert(struct task *t, uint64_t slot, enum cap_type type, void
     return s;
 }
 
+status_t task_cap_check(const struct task *t, uint64_t slot)
+{
+    if (slot == ORD_CAP_NULL || slot >= ORD_CAP_COUNT)
+        return ORD_BAD_CAP;
+    return atomic_load(&t->cap[slot].type) == CAP_NULL ? ORD_OK : ORD_BUSY;
+}
+
 void *task_cap_lookup(const struct task *t, uint64_t slot, enum cap_type type, uint32_t *rights)
 {
     if (slot >= ORD_CAP_COUNT || atomic_load(&t->cap[slot].type) != (uint32_t)type)

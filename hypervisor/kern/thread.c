@@ -26,7 +26,8 @@ void thread_post(struct thread *t, uint32_t ops)
 {
     struct core *c = t->core;
 
-    /* Who sets the first bit puts the thread into the mailbox; the owner takes it out before it clears. */
+    /* Who sets the first bit puts the thread into the mailbox; the owner takes it out before it clears.
+     * Nobody else may clear a bit: the thread would be put in twice. */
     if (atomic_or(&t->ops, ops) == 0) {
         struct thread *head = READ_ONCE(c->mail);
         do {

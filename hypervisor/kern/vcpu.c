@@ -19,13 +19,16 @@ status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t s
     if (t->vcpu)
         s = ORD_BAD_STATE;
     else if ((vm->guest_cores | vm->host_cores) & BIT(core))
-        s = ORD_BUSY;
+        s = ORD_BUSY; /* before anything is made; vm_take_guest_core() decides */
     struct vcpu *v = s == ORD_OK ? pool_alloc(ORD_POOL_THREAD) : NULL;
     void *page = v ? pool_alloc(ORD_POOL_PAGE) : NULL;
     if (s == ORD_OK && !page)
         s = ORD_NO_MEMORY;
     if (s == ORD_OK)
         s = ptab_map(&t->task->ptab, state_address, ptr_pa(page), PAGE_SIZE, PTAB_READ | PTAB_WRITE);
+    bool mapped = s == ORD_OK;
+    if (s == ORD_OK)
+        s = vm_take_guest_core(vm, core);
     if (s == ORD_OK) {
         v->vm = vm;
         v->thread = t;
@@ -34,11 +37,13 @@ status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t s
         v->index = vm->vcpu_count;
         arch_vcpu_init(v, &vm->ptab);
         vm->vcpu[vm->vcpu_count] = v;
-        vm->guest_cores |= (uint32_t)BIT(core);
         t->vcpu = v;
         atomic_store(&vm->vcpu_count, vm->vcpu_count + 1);
         *out = v;
     } else {
+        /* Unmapping a page that was just mapped needs no table. */
+        if (mapped && ptab_unmap(&t->task->ptab, state_address, PAGE_SIZE) != ORD_OK)
+            page = NULL;
         if (page)
             pool_free(ORD_POOL_PAGE, page);
         if (v)

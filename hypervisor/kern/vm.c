@@ -8,7 +8,9 @@
 #include <arch/platform.h>
 
 static uint32_t vmid_last;
-static uint32_t host_cores_taken; /* by any VM */
+/* Of all VMs. */
+static struct spinlock cores_lock;
+static uint32_t all_host_cores, all_guest_cores;
 
 status_t vm_create(uint64_t vppi, struct vm **out)
 {
@@ -43,15 +45,31 @@ status_t vm_add_core(struct vm *vm, uint64_t core, uint64_t prio_limit)
     if (prio_limit < ORD_PRIO_MIN || prio_limit > ORD_PRIO_MAX)
         return ORD_BAD_PARAM;
     spin_lock(&vm->lock);
-    if (vm->guest_cores & BIT(core))
+    spin_lock(&cores_lock);
+    if ((all_guest_cores | all_host_cores) & BIT(core)) {
         s = ORD_BUSY;
-    else if (atomic_or(&host_cores_taken, (uint32_t)BIT(core)) & BIT(core))
-        s = ORD_BUSY;
-    else {
+    } else {
+        all_host_cores |= (uint32_t)BIT(core);
         vm->prio_limit[core] = (uint8_t)prio_limit;
         atomic_store(&vm->host_cores, vm->host_cores | (uint32_t)BIT(core));
     }
+    spin_unlock(&cores_lock);
     spin_unlock(&vm->lock);
+    return s;
+}
+
+status_t vm_take_guest_core(struct vm *vm, uint32_t core)
+{
+    status_t s = ORD_OK;
+
+    spin_lock(&cores_lock);
+    if ((vm->guest_cores | all_host_cores) & BIT(core)) {
+        s = ORD_BUSY;
+    } else {
+        all_guest_cores |= (uint32_t)BIT(core);
+        vm->guest_cores |= (uint32_t)BIT(core);
+    }
+    spin_unlock(&cores_lock);
     return s;
 }
 

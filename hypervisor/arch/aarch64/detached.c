@@ -45,6 +45,7 @@
 
 #define CNTKCTL_MASK (BIT_RANGE(7, 0) | BIT(17)) /* counters and event stream; not the timers */
 #define CPACR_FPEN   BIT_RANGE(21, 20)
+#define MDSCR_TDCC   BIT(12) /* no debug channel at EL0, as under Linux */
 
 extern char stub_page[];
 
@@ -109,6 +110,7 @@ status_t arch_context_load(struct context *c)
         .cpacr = READ_ONCE(f->cpacr_el1) & CPACR_FPEN,
         .tpidr_el0 = READ_ONCE(f->tpidr_el0),
         .cntkctl = READ_ONCE(f->cntkctl_el1) & CNTKCTL_MASK,
+        .mdscr = MDSCR_TDCC,
         .el1 = &a->detached_el1,
         .fp = &a->detached_fp,
     };
@@ -199,7 +201,9 @@ void detached_sync(struct context *c, struct regs *r, uint64_t esr)
     case EC_IABT_LOWER:
     case EC_DABT_LOWER: {
         uint64_t far = sysreg_read(far_el2);
-        uint64_t at = FIELD(sysreg_read(hpfar_el2), 39, 4) << 12 | (far & 0xfff);
+        /* HPFAR_EL2 is not valid for permission faults. */
+        bool known = ISS_FSC(esr) >> 2 != FSC_PERMISSION;
+        uint64_t at = known ? FIELD(sysreg_read(hpfar_el2), 39, 4) << 12 | (far & 0xfff) : 0;
         arch_context_save(c);
         context_event(c, ORD_EVENT_STAGE2, esr, far, at);
         break;

@@ -2,6 +2,7 @@
 /* Everything that comes into EL2, by who it comes from and its exception class. */
 #include "exit.h"
 
+#include "atomic.h"
 #include "call.h"
 #include "console.h"
 #include "context.h"
@@ -73,10 +74,10 @@ static void guest_abort(struct vcpu *v, struct regs *r, uint64_t esr)
 {
     struct ord_vcpu_state *s = v->state;
     uint64_t far = sysreg_read(far_el2);
-    bool external = ISS_FSC(esr) == 0x10;
 
-    /* A real bus error is the guest's own. */
-    if (external) {
+    /* A real bus error is the guest's own. So is a write to what it may only read (HPFAR_EL2 is not valid).
+     */
+    if (ISS_FSC(esr) == FSC_EXTERNAL || ISS_FSC(esr) >> 2 == FSC_PERMISSION) {
         inject_abort(v, esr, far);
         return;
     }
@@ -193,7 +194,7 @@ void exit_sync(struct core *c, struct regs *r)
     struct thread *t = c->current;
     uint64_t esr = sysreg_read(esr_el2);
 
-    c->mode = CORE_HYP;
+    atomic_store(&c->mode, (uint32_t)CORE_HYP);
     c->entries++;
     if (t->context) {
         detached_sync(t->context, r, esr);
@@ -210,7 +211,7 @@ void exit_irq(struct core *c, struct regs *r)
     struct thread *t = c->current;
     uint64_t irqs = c->irqs;
 
-    c->mode = CORE_HYP;
+    atomic_store(&c->mode, (uint32_t)CORE_HYP);
     c->entries++;
     gic_handle(c);
     irqs = c->irqs - irqs;
@@ -227,7 +228,7 @@ void exit_serror(struct core *c, struct regs *r)
     struct thread *t = c->current;
     uint64_t esr = sysreg_read(esr_el2);
 
-    c->mode = CORE_HYP;
+    atomic_store(&c->mode, (uint32_t)CORE_HYP);
     c->entries++;
     if (t->context)
         detached_sync(t->context, r, esr);
@@ -254,7 +255,7 @@ static uint64_t sanitize(const struct thread *t, uint64_t pstate)
         return (pstate & ORD_PSTATE_MASK) | PSTATE_MODE_EL0t;
     if (!t->in_guest)
         return (pstate & 0xf0000000ull) | PSTATE_MODE_EL0t;
-    if (pstate & BIT(4))
+    if ((pstate & BIT(4)) && FIELD(sysreg_read(id_aa64pfr0_el1), 3, 0) == 2)
         return (pstate & PSTATE_GUEST32) | 0x10; /* User mode */
     switch (pstate & PSTATE_MODE) {
     case PSTATE_MODE_EL1h:

@@ -3,10 +3,9 @@
 
 #include "sysreg.h"
 
-#define PSTATE_PAN   BIT(22)
-#define PSTATE_KEEP  (0xf0000000ull | BIT(24)) /* NZCV, DIT */
-#define SCTLR_SPAN   BIT(23)
-#define FSC_EXTERNAL 0x10
+#define PSTATE_PAN  BIT(22)
+#define PSTATE_KEEP (0xf0000000ull | BIT(24)) /* NZCV, DIT */
+#define SCTLR_SPAN  BIT(23)
 
 static void take(struct vcpu *v, uint64_t esr)
 {

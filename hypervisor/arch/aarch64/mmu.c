@@ -150,17 +150,24 @@ void arch_mem_sync(void *start, uint64_t size)
     __asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory");
 }
 
+/* For mmu_switch() in start.S, which the other cores call before they use memory. */
+struct mmu_values {
+    uint64_t ttbr0, tcr, mair, sctlr;
+};
+struct mmu_values mmu_values;
+
+void mmu_switch(uint64_t ttbr0, uint64_t tcr, uint64_t mair, uint64_t sctlr);
+
 static void mmu_on(const uint64_t *root, uint64_t wxn)
 {
-    uint64_t tcr =
-        BIT(31) | BIT(23) | 16 /* T0SZ: 48 bits */ | 1ull << 8 | 1ull << 10 | 3ull << 12 | parange() << 16;
-
-    sysreg_write(mair_el2, MAIR_EL2_VALUE);
-    sysreg_write(tcr_el2, tcr);
-    sysreg_write(ttbr0_el2, ptr_pa(root).v);
-    __asm__ volatile("dsb sy\n\tisb\n\ttlbi alle2\n\tdsb nsh\n\tic iallu\n\tdsb nsh\n\tisb" ::: "memory");
-    sysreg_write(sctlr_el2, SCTLR_EL2_RES1 | SCTLR_M | SCTLR_C | SCTLR_I | wxn);
-    isb();
+    mmu_values = (struct mmu_values){
+        .ttbr0 = ptr_pa(root).v,
+        .tcr = BIT(31) | BIT(23) | 16 /* T0SZ: 48 bits */ | 1ull << 8 | 1ull << 10 | 3ull << 12 |
+               parange() << 16,
+        .mair = MAIR_EL2_VALUE,
+        .sctlr = SCTLR_EL2_RES1 | SCTLR_M | SCTLR_C | SCTLR_I | wxn,
+    };
+    mmu_switch(mmu_values.ttbr0, mmu_values.tcr, mmu_values.mair, mmu_values.sctlr);
 }
 
 /* 1 GiB block around address, executable: only until mmu_init. */
@@ -221,6 +228,7 @@ void mmu_init(void)
     map(platform.gicd.base, platform.gicd.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
     map(platform.gicr.base, platform.gicr.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
     map(platform.uart.base, platform.uart.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
+    mmu_on(tables.root, SCTLR_WXN);
 }
 
 void mmu_init_core(void)
@@ -230,7 +238,6 @@ void mmu_init_core(void)
     uint64_t vtcr = BIT(31) | (64 - bits) | (bits > 43 ? 2ull : 1ull) << 6 | 1ull << 8 | 1ull << 10 |
                     3ull << 12 | parange() << 16;
 
-    mmu_on(tables.root, SCTLR_WXN);
     sysreg_write(vtcr_el2, vtcr);
     sysreg_write(vttbr_el2, 0);
     isb();

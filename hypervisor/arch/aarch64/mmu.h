@@ -7,9 +7,9 @@
 
 /* MMU on with a coarse map of the image and the device tree. Boot core, MMU off. */
 void mmu_early(uint64_t dtb);
-/* The real tables: image W^X, RAM, GIC, UART. Boot core. */
+/* To the real tables: image W^X, RAM, GIC, UART. Boot core. */
 void mmu_init(void);
-/* MMU on with the real tables, stage-2 set-up. Other cores: MMU off. */
+/* Stage-2 set-up of this core. */
 void mmu_init_core(void);
 
 #endif

@@ -70,6 +70,12 @@ start_secondary:
     msr     daifset, #0xf
     mov     x20, x0
     bl      el2_early
+    /* Caches on before the stack is used: another core's may hold its lines. */
+    adrp    x5, mmu_values
+    add     x5, x5, :lo12:mmu_values
+    ldp     x0, x1, [x5]
+    ldp     x2, x3, [x5, #16]
+    bl      mmu_switch
     mov     x0, x20
     ldr     x1, [x0, #CORE_STACK_TOP]
     mov     sp, x1
@@ -84,10 +90,36 @@ el2_early:
     msr     sctlr_el2, x0
     mov     x0, #(1 << 31)      /* HCR_EL2.RW: also E2H=0, TGE=0 */
     msr     hcr_el2, x0
+    msr     tpidr_el2, xzr
     isb
     adrp    x0, vectors
     add     x0, x0, :lo12:vectors
     msr     vbar_el2, x0
+    isb
+    ret
+
+/*
+ * mmu_switch(TTBR0_EL2, TCR_EL2, MAIR_EL2, SCTLR_EL2): the MMU is off in between, because old and new tables
+ * may have blocks of different sizes (ARM ARM D8.16.1); no data access meanwhile. Everything is mapped one to
+ * one.
+ */
+    .globl  mmu_switch
+mmu_switch:
+    mrs     x4, sctlr_el2
+    bic     x4, x4, #1
+    msr     sctlr_el2, x4
+    isb
+    msr     mair_el2, x2
+    msr     tcr_el2, x1
+    msr     ttbr0_el2, x0
+    dsb     sy
+    isb
+    tlbi    alle2
+    dsb     nsh
+    ic      iallu
+    dsb     nsh
+    isb
+    msr     sctlr_el2, x3
     isb
     ret
 

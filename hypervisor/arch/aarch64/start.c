@@ -52,7 +52,9 @@ static void init_core(struct core *c)
     sysreg_write(hcr_el2, HCR_HOST);
     sysreg_write(cptr_el2, CPTR_BASE);
     sysreg_write(mdcr_el2, (sysreg_read(mdcr_el2) & 0x1f) | MDCR_TPM | MDCR_TPMCR | MDCR_TTRF);
-    sysreg_write(cnthctl_el2, 1); /* EL1 may read the physical counter, not program its timer */
+    /* EL1 may read the physical counter, not program its timer. An event stream for our own WFE: it does not
+     * wake for interrupts that are masked. */
+    sysreg_write(cnthctl_el2, 1 | CNTHCTL_EVNTEN | 8 << 4);
     sysreg_write(cntvoff_el2, 0);
     sysreg_write(cntv_ctl_el0, 0);
     sysreg_write(hstr_el2, 0);
@@ -163,6 +165,11 @@ void arch_start_cores(void)
 void arch_core_poll(struct core *c UNUSED)
 {
     __asm__ volatile("wfe" ::: "memory");
+}
+
+bool arch_core_irq_pending(void)
+{
+    return sysreg_read(isr_el1) & ISR_I;
 }
 
 void arch_core_sleep(struct core *c UNUSED)

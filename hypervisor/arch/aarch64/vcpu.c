@@ -49,11 +49,6 @@ void arch_thread_load(struct thread *t)
         gich_flush(t->vcpu);
 }
 
-void arch_thread_unload(struct thread *t)
-{
-    (void)t; /* threads do not move */
-}
-
 static void vtimer_fire(struct timer *t)
 {
     vcpu_pend(CONTAINER_OF(t, struct vcpu, arch.vtimer), INTID_VTIMER);
@@ -103,6 +98,7 @@ void arch_vcpu_reset(struct vcpu *v)
         c->arch.fp_owner = NULL;
     timer_stop(&v->arch.vtimer);
     drop_pending(v);
+    v->arch.exit_esr = 0;
     memset(&v->arch.fp, 0, sizeof(v->arch.fp));
     struct ptab *space = &v->vm->ptab;
     arch_vcpu_init(v, space);

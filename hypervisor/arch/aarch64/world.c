@@ -34,6 +34,8 @@ void world_take_fp(struct core *c, struct world *w)
     sysreg_write(S3_3_C4_C4_1, w->fp->fpsr);
     sysreg_write(S3_3_C4_C4_0, w->fp->fpcr);
     c->arch.fp_owner = w;
+    if (c->arch.world)
+        set_cptr(c, c->arch.world);
 }
 
 static void pauth_save(uint64_t k[10])
@@ -165,6 +167,7 @@ static void small_save(struct world *w)
 {
     w->tpidr_el0 = sysreg_read(tpidr_el0);
     if (w->el1) {
+        w->hcr = sysreg_read(hcr_el2); /* VSE goes when the guest takes it */
         w->sctlr = sysreg_read(sctlr_el1);
         w->cpacr = sysreg_read(cpacr_el1);
         w->cntkctl = sysreg_read(cntkctl_el1);
@@ -202,4 +205,6 @@ void world_forget(struct core *c, struct world *w)
         c->arch.el1 = NULL;
     if (c->arch.fp_owner == w)
         c->arch.fp_owner = NULL;
+    if (c->arch.world)
+        set_cptr(c, c->arch.world);
 }

@@ -17,9 +17,6 @@ void arch_thread_result(struct thread *t, int64_t status, uint64_t value);
 /* Makes the hardware hold t's state; t runs next on this core. */
 void arch_thread_load(struct thread *t);
 
-/* Whatever of `t` is only in this core's registers goes to memory (before another core may look). */
-void arch_thread_unload(struct thread *t);
-
 void arch_vcpu_init(struct vcpu *v, const struct ptab *space);
 void arch_vcpu_reset(struct vcpu *v);
 /* Switches the thread between the VMM's and the guest's registers. */
@@ -36,6 +33,8 @@ void arch_context_save(struct context *c);
 /* Waits until another core stores to c->mail or an interrupt is pending. */
 void arch_core_poll(struct core *c);
 void arch_core_sleep(struct core *c);
+/* An interrupt is pending (waiting for a store does not end for it). */
+bool arch_core_irq_pending(void);
 /* Handles the pending interrupts of this core. */
 void arch_core_irqs(struct core *c);
 

@@ -74,34 +74,42 @@
 #define PSTATE_SS        BIT(21)
 
 /* ESR_ELx */
-#define ESR_EC(esr)   FIELD(esr, 31, 26)
-#define ESR_IL        BIT(25)
-#define EC_UNKNOWN    0x00
-#define EC_WFX        0x01
-#define EC_FP         0x07
-#define EC_PAUTH      0x09
-#define EC_ILLEGAL    0x0e
-#define EC_SVC64      0x15
-#define EC_HVC64      0x16
-#define EC_SMC64      0x17
-#define EC_SYSREG     0x18
-#define EC_SVE        0x19
-#define EC_SME        0x1d
-#define EC_IABT_LOWER 0x20
-#define EC_PC_ALIGN   0x22
-#define EC_DABT_LOWER 0x24
-#define EC_SP_ALIGN   0x26
-#define EC_SERROR     0x2f
-#define ISS_ISV       BIT(24)
-#define ISS_SAS(esr)  FIELD(esr, 23, 22)
-#define ISS_SSE       BIT(21)
-#define ISS_SRT(esr)  FIELD(esr, 20, 16)
-#define ISS_SF        BIT(15)
-#define ISS_FNV       BIT(10)
-#define ISS_CM        BIT(8)
-#define ISS_S1PTW     BIT(7)
-#define ISS_WNR       BIT(6)
-#define ISS_FSC(esr)  FIELD(esr, 5, 0)
+#define ESR_EC(esr)    FIELD(esr, 31, 26)
+#define ESR_IL         BIT(25)
+#define EC_UNKNOWN     0x00
+#define EC_WFX         0x01
+#define EC_FP          0x07
+#define EC_PAUTH       0x09
+#define EC_ILLEGAL     0x0e
+#define EC_SVC64       0x15
+#define EC_HVC64       0x16
+#define EC_SMC64       0x17
+#define EC_SYSREG      0x18
+#define EC_SVE         0x19
+#define EC_SME         0x1d
+#define EC_IABT_LOWER  0x20
+#define EC_PC_ALIGN    0x22
+#define EC_DABT_LOWER  0x24
+#define EC_SP_ALIGN    0x26
+#define EC_SERROR      0x2f
+#define ISS_ISV        BIT(24)
+#define ISS_SAS(esr)   FIELD(esr, 23, 22)
+#define ISS_SSE        BIT(21)
+#define ISS_SRT(esr)   FIELD(esr, 20, 16)
+#define ISS_SF         BIT(15)
+#define ISS_FNV        BIT(10)
+#define ISS_CM         BIT(8)
+#define ISS_S1PTW      BIT(7)
+#define ISS_WNR        BIT(6)
+#define ISS_FSC(esr)   FIELD(esr, 5, 0)
+#define FSC_PERMISSION 3 /* FSC >> 2 */
+#define FSC_EXTERNAL   0x10
+
+/* ISR_EL1 */
+#define ISR_I BIT(7)
+
+/* CNTHCTL_EL2 (E2H=0) */
+#define CNTHCTL_EVNTEN BIT(2)
 
 /* CNTx_CTL */
 #define CNT_ENABLE  BIT(0)
