@@ -260,7 +260,7 @@ static void kind_remap(unsigned long round)
     phase_begin();
     map_page(MAP_POPULATE, file, index);
     phase_end(index + 1, index + 1);
-    if (round % 16 == 0)
+    if (round % 64 == 0)
         check_unreachable(alias[(index + FILE_PAGES - 1) % FILE_PAGES]);
 }
 

@@ -64,11 +64,12 @@ uint32_t fiber_choose(uint32_t n)
     if (seed)
         return (uint32_t)(random_next(&seed) >> 20) % n;
     if (choice_at == choice_count) {
-        CHECK(choice_count < CHOICES_MAX);
+        if (choice_count == CHOICES_MAX)
+            return 0; /* takes too long anyway */
         choices[choice_count].n = (uint16_t)n;
         choices[choice_count++].pick = 0;
     }
-    CHECK(choices[choice_at].n == n);
+    CHECK(choices[choice_at].n == n); /* the same choices lead to the same place */
     return choices[choice_at++].pick;
 }
 
@@ -114,7 +115,10 @@ static void point(void)
 {
     if (!inside)
         return;
-    points++;
+    if (++points > POINTS_MAX) {
+        out(); /* for good */
+        return;
+    }
     if (seed) {
         if ((random_next(&seed) >> 20) % odds)
             return;
@@ -137,7 +141,10 @@ static void relax(void)
 {
     if (!inside)
         return;
-    points++;
+    if (++points > POINTS_MAX) {
+        out();
+        return;
+    }
     next = FIBERS_MAX;
     out();
 }
@@ -173,6 +180,16 @@ static bool all_done(void)
     return true;
 }
 
+/* Somebody else must go on: the next one, or another one at the price of a preemption. */
+static uint32_t forced(uint32_t n)
+{
+    if (seed)
+        return fiber_choose(n);
+    uint32_t pick = used < limit ? fiber_choose(n) : 0;
+    used += pick != 0;
+    return pick;
+}
+
 static void prepare(struct fiber *f)
 {
     getcontext(&f->context);
@@ -188,7 +205,7 @@ bool fiber_run(void)
     fake.relax = relax;
     for (uint32_t i = 0; i < count; i++)
         prepare(&fibers[i]);
-    current = count; /* nobody */
+    current = count; /* nobody: the first one is next */
     next = FIBERS_MAX;
     for (;;) {
         uint32_t n = others(), pick = next;
@@ -202,12 +219,12 @@ bool fiber_run(void)
             continue;
         }
         if (pick == FIBERS_MAX)
-            pick = fiber_choose(n);
-        for (uint32_t i = 0; i < count; i++)
-            if (i != current && can_run(i) && pick-- == 0) {
-                enter(i);
-                break;
-            }
+            pick = forced(n);
+        uint32_t i = current;
+        do {
+            i = i + 1 < count ? i + 1 : 0;
+        } while (i == current || !can_run(i) || pick-- != 0);
+        enter(i);
     }
 }
 
