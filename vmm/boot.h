@@ -14,7 +14,8 @@ struct boot {
     const struct ord_module *linux_module, *ramdisk, *config;
     struct image image;
     struct tree_boot tree;
-    void *fdt; /* the guest's device tree while it is built */
+    struct range_list reserved; /* not ours to write to: firmware's, or a device's */
+    void *fdt;                  /* the guest's device tree while it is built */
     struct vm vm;
 };
 
@@ -30,7 +31,10 @@ bool boot_load(struct boot *boot);
 /* Starts vCPU 0. */
 void boot_start(struct boot *boot);
 
-/* Places for the kernel and the device tree, beside the initrd; false if memory does not suffice. */
+/*
+ * Places for the kernel and the device tree, beside the initrd and what is reserved; false if memory does
+ * not suffice.
+ */
 bool boot_place(const struct boot *boot, uint64_t fdt_size, uint64_t *kernel, uint64_t *fdt);
 
 #endif

@@ -32,8 +32,9 @@ struct core {
     struct thread *mail; /* mailbox */
     uint32_t mode;       /* enum core_mode */
     uint32_t barrier_asked, barrier_done;
-    struct context *bound; /* host core: context that it is reserved for */
-    uint64_t ready_map[4]; /* bit p: queue[p] is not empty */
+    struct context *bound;   /* host core: context that it is reserved for */
+    struct thread *handling; /* whose requests or event this core has in hand */
+    uint64_t ready_map[4];   /* bit p: queue[p] is not empty */
     struct list queue[256];
     struct timer_queue timers;
     struct arch_core arch;
@@ -60,10 +61,6 @@ void core_drain(struct core *c);
 /* Chooses what runs next, waits if there is nothing, makes the hardware ready for it and returns it. The
  * last thing on every way out of the hypervisor. */
 struct thread *core_leave(struct core *c);
-
-/* Returns when every other core of the mask has been outside of the hypervisor (or idle) once. The caller
- * holds no lock that those take: host cores take none. */
-void core_wait_out(uint32_t mask);
 
 /* All other cores halt when they next come by. */
 void core_halt_others(void);
