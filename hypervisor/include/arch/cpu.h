@@ -3,7 +3,7 @@
 #ifndef HV_ARCH_CPU_H
 #define HV_ARCH_CPU_H
 
-#include "types.h"
+#include <types.h>
 #include <arch_cpu.h>
 
 /*

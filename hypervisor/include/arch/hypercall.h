@@ -3,7 +3,7 @@
 #ifndef HV_ARCH_HYPERCALL_H
 #define HV_ARCH_HYPERCALL_H
 
-#include "types.h"
+#include <types.h>
 
 /* ORD_FEATURE_* */
 uint64_t arch_hypercall_features(void);

@@ -3,7 +3,7 @@
 #ifndef HV_ARCH_IRQCHIP_H
 #define HV_ARCH_IRQCHIP_H
 
-#include "types.h"
+#include <types.h>
 
 struct core;
 

@@ -3,7 +3,7 @@
 #ifndef HV_ARCH_PLATFORM_H
 #define HV_ARCH_PLATFORM_H
 
-#include "types.h"
+#include <types.h>
 #include <outrider/task.h>
 
 struct vm;

@@ -3,7 +3,7 @@
 #ifndef HV_ARCH_PTAB_H
 #define HV_ARCH_PTAB_H
 
-#include "ptab.h"
+#include <ptab.h>
 
 bool arch_pte_valid(uint64_t pte);
 bool arch_pte_is_table(uint64_t pte, unsigned level);

@@ -3,9 +3,9 @@
 #ifndef HV_ARCH_THREAD_H
 #define HV_ARCH_THREAD_H
 
-#include "context.h"
-#include "thread.h"
-#include "vcpu.h"
+#include <context.h>
+#include <thread.h>
+#include <vcpu.h>
 
 struct ptab;
 

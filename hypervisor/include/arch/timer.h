@@ -3,7 +3,7 @@
 #ifndef HV_ARCH_TIMER_H
 #define HV_ARCH_TIMER_H
 
-#include "types.h"
+#include <types.h>
 
 uint64_t arch_counter(void);
 uint64_t arch_counter_hz(void);
