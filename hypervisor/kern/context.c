@@ -114,24 +114,43 @@ status_t context_run(struct vm *vm, uint64_t id)
 
 status_t context_recall(struct vm *vm, uint64_t id)
 {
-    struct context *c = lookup(vm, id);
+    status_t s = ORD_OK;
 
-    if (!c || !READ_ONCE(c->taken))
-        return ORD_BAD_CAP;
-    if (atomic_load(&c->state) != CONTEXT_RUNNING)
-        return ORD_OK;
-    atomic_store(&c->recall_asked, 1u);
-    thread_post(&c->thread, THREAD_OP_RECALL);
-    return ORD_OK;
+    /* The lock: it stays on its core until the request is in that core's mailbox. */
+    spin_lock(&vm->lock);
+    struct context *c = lookup(vm, id);
+    if (!c || !c->taken) {
+        s = ORD_BAD_CAP;
+    } else if (atomic_load(&c->state) == CONTEXT_RUNNING) {
+        atomic_store(&c->recall_asked, 1u);
+        thread_post(&c->thread, THREAD_OP_RECALL);
+    }
+    spin_unlock(&vm->lock);
+    return s;
 }
 
-/* With vm->lock held: takes an idle context out of use. Its core may still hold a request for it, which is
- * void then (core.c). */
-static status_t close_context(struct context *c)
+/* Its core still has a request for it, or is in the middle of one or of its last event. */
+static bool in_hand(const struct context *c)
+{
+    return atomic_load(&c->thread.ops) || atomic_load(&c->thread.core->handling) == &c->thread;
+}
+
+/*
+ * Takes an idle context out of use; then no core touches it or its frame any more. vm->lock is held, but not
+ * while waiting: a host thread on that core may want it.
+ */
+static status_t close_context(struct vm *vm, struct context *c)
 {
     if (!c->taken)
         return ORD_BAD_CAP;
-    return atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_CLOSED) ? ORD_OK : ORD_BUSY;
+    if (!atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_CLOSED))
+        return ORD_BUSY;
+    while (in_hand(c)) {
+        spin_unlock(&vm->lock);
+        cpu_relax();
+        spin_lock(&vm->lock);
+    }
+    return ORD_OK;
 }
 
 status_t context_destroy(struct vm *vm, uint64_t id)
@@ -141,7 +160,7 @@ status_t context_destroy(struct vm *vm, uint64_t id)
     spin_lock(&vm->lock);
     struct context *c = lookup(vm, id);
     if (c)
-        s = close_context(c);
+        s = close_context(vm, c);
     if (s == ORD_OK) {
         atomic_store(&c->thread.core->bound, (struct context *)NULL);
         c->taken = false;
@@ -158,7 +177,7 @@ status_t context_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio)
     spin_lock(&vm->lock);
     struct context *c = lookup(vm, id);
     if (c)
-        s = close_context(c);
+        s = close_context(vm, c);
     if (s == ORD_OK) {
         struct core *old = c->thread.core;
         if (core != ORD_CORE_ANY && core != old->index)
@@ -194,7 +213,8 @@ void context_handle_run(struct context *c)
 
 void context_handle_recall(struct context *c)
 {
-    if (!atomic_exchange(&c->recall_asked, 0u) || c->thread.state != THREAD_READY)
+    /* State first: a late request must not take away one that is meant for the run that comes. */
+    if (c->thread.state != THREAD_READY || !atomic_exchange(&c->recall_asked, 0u))
         return;
     arch_context_save(c);
     context_event(c, ORD_EVENT_RECALLED, 0, 0, 0);
@@ -226,7 +246,11 @@ void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64
     struct ord_frame *f = c->frame;
     struct vm *vm = c->vm;
     uint32_t id = c->id;
+    struct core *core = c->thread.core;
+    struct thread *outer = core->handling;
 
+    /* destroy() waits for the end of this: frame and event page are the guest's to take back only then. */
+    atomic_store(&core->handling, &c->thread);
     if (c->thread.state == THREAD_READY)
         thread_block(&c->thread);
     switch (event) {
@@ -243,15 +267,16 @@ void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64
     default:
         c->stats.exceptions++;
     }
-    f->core = c->thread.core->index;
+    f->core = core->index;
     f->stats = c->stats;
     f->esr = esr;
     f->far = far;
     f->ipa = ipa;
-    /* From here on the guest may run or destroy the context: nothing of c is used any more. */
+    /* From here on the guest may run the context again: nothing of c is used any more. */
     atomic_store(&c->state, (uint32_t)CONTEXT_IDLE);
     atomic_store(&f->event, (uint32_t)event);
     smp_mb();
     if (READ_ONCE(f->wait))
         tell(vm, id, READ_ONCE(f->wait_cpu));
+    atomic_store(&core->handling, outer);
 }

@@ -2,6 +2,7 @@
 #include "core.h"
 
 #include "atomic.h"
+#include "console.h"
 #include "context.h"
 #include "notify.h"
 #include "string.h"
@@ -65,11 +66,7 @@ void core_notify(struct core *c)
 
 static void handle(struct core *c, struct thread *t, uint32_t ops)
 {
-    /* A context that has moved meanwhile. */
-    if (t->core != c) {
-        thread_post(t, ops);
-        return;
-    }
+    ASSERT(t->core == c);
     if (t->state == THREAD_DEAD)
         return;
     if (t->context) {
@@ -110,7 +107,9 @@ void core_drain(struct core *c)
     struct thread *t = atomic_exchange(&c->mail, (struct thread *)NULL);
     while (t) {
         struct thread *next = t->mail_next;
+        atomic_store(&c->handling, t);
         handle(c, t, atomic_exchange(&t->ops, 0u));
+        atomic_store(&c->handling, (struct thread *)NULL);
         t = next;
     }
 }
@@ -173,13 +172,6 @@ void core_barrier(uint32_t mask)
             cpu_relax();
     }
     smp_mb();
-}
-
-void core_wait_out(uint32_t mask)
-{
-    for (uint32_t i = 0; i < core_count; i++)
-        while ((mask & BIT(i)) && &cores[i] != core_self() && atomic_load(&cores[i].mode) == CORE_HYP)
-            cpu_relax();
 }
 
 void core_halt_others(void)

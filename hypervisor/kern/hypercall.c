@@ -84,9 +84,6 @@ static status_t do_setup(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] 
     else
         WRITE_ONCE(v->vm->event_page, page);
     spin_unlock(&v->vm->lock);
-    /* A host core may still be telling the old page of a context's last event. */
-    if (s == ORD_OK)
-        core_wait_out(v->vm->host_cores);
     return s;
 }
 
