@@ -3,9 +3,8 @@
  * Explorer of interleavings: each core is a fiber of one thread. At every point (fake_point()) the core that
  * runs goes on, or another one does. One run is one sequence of such choices:
  *
- *   exhaustive: all sequences with at most `preemptions` switches that nothing forces, or to another core than
- *               the next one
- *   random:     switches with some probability, from a fixed seed
+ *   exhaustive: all sequences with at most `preemptions` switches that nothing forces, or to another core
+ * than the next one random:     switches with some probability, from a fixed seed
  */
 #ifndef FIBER_H
 #define FIBER_H

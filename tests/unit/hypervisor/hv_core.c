@@ -74,7 +74,8 @@ static void test_priorities(void)
         }
         uint64_t first = 0;
         for (int k = 0; k < THREADS; k++)
-            if (in[k] && (!best || thread[k]->prio > best->prio || (thread[k]->prio == best->prio && order[k] < first))) {
+            if (in[k] && (!best || thread[k]->prio > best->prio ||
+                          (thread[k]->prio == best->prio && order[k] < first))) {
                 best = thread[k];
                 first = order[k];
             }
@@ -185,8 +186,8 @@ static void test_kill(void)
 
 static uint32_t work[THREADS]; /* asked for and not done */
 static uint32_t posted, done;
-static bool polling;           /* the idle core waits for the store */
-static bool patient;           /* threads stay in user mode until they are interrupted */
+static bool polling; /* the idle core waits for the store */
+static bool patient; /* threads stay in user mode until they are interrupted */
 
 static void *poster(void *arg)
 {

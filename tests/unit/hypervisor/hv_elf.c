@@ -93,7 +93,8 @@ static void test_good(void)
     CHECK_EQUAL(entry, 0x400010);
     CHECK_EQUAL(used, PAGE_SIZE + 3 * PAGE_SIZE);
     CHECK(fake.mem_synced == used);
-    uint64_t text = where(good.s[0].vaddr, PTAB_READ | PTAB_EXEC), data = where(0x500f00, PTAB_READ | PTAB_WRITE);
+    uint64_t text = where(good.s[0].vaddr, PTAB_READ | PTAB_EXEC),
+             data = where(0x500f00, PTAB_READ | PTAB_WRITE);
     CHECK(!memcmp((void *)text, good.text, 100) && !memcmp((void *)data, good.data, 50));
     for (uint64_t at = 0x500f32; at < 0x503000; at++)
         CHECK(*(char *)where(at, PTAB_READ | PTAB_WRITE) == 0);
@@ -106,7 +107,7 @@ static void test_good(void)
         struct file f = good;                                                                                \
         change;                                                                                              \
         const char *error = load(&f, sizeof(f));                                                             \
-        CHECK(error && strstr(error, text));                                                                 \
+        CHECK(error &&strstr(error, text));                                                                  \
     } while (0)
 
 static void test_broken(void)
@@ -157,8 +158,18 @@ static void test_fuzz(void)
     memset(FREE_RAM + TASK_SIZE, 0x5a, 2 * PAGE_SIZE);
     memset(FREE_RAM - 2 * PAGE_SIZE, 0x5a, 2 * PAGE_SIZE);
     for (int i = 0; i < 100000; i++) {
-        static const uint64_t odd[] = {0,    1,          50,     0x1000,    0xfff,           TASK_SIZE,
-                                       ~0ull, ~0ull << 12, 1ull << 63, 1ull << 40, (1ull << 40) - 1, sizeof(struct file)};
+        static const uint64_t odd[] = {0,
+                                       1,
+                                       50,
+                                       0x1000,
+                                       0xfff,
+                                       TASK_SIZE,
+                                       ~0ull,
+                                       ~0ull << 12,
+                                       1ull << 63,
+                                       1ull << 40,
+                                       (1ull << 40) - 1,
+                                       sizeof(struct file)};
         struct file f = good;
         uint64_t r = random_next(&random), size = r % 8 ? sizeof(f) : (r >> 8) % sizeof(f);
         for (unsigned n = 1 + (r >> 32) % 4; n; n--) {
@@ -174,7 +185,8 @@ static void test_fuzz(void)
                 memcpy(p + (q >> 40) % (offsetof(struct file, text) / 8) * 8, &v, 8);
                 break;
             default:
-                memcpy(p + offsetof(struct file, s) + (q >> 40) % (3 * sizeof(struct segment) / 8) * 8, &v, 8);
+                memcpy(p + offsetof(struct file, s) + (q >> 40) % (3 * sizeof(struct segment) / 8) * 8, &v,
+                       8);
             }
         }
         fine += !load(&f, size);

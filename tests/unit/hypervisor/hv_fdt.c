@@ -7,19 +7,20 @@
 #include "tree.h"
 #include <unistd.h>
 
-static const char source[] = "/dts-v1/;\n"
-                             "/memreserve/ 0x1000 0x2000;\n"
-                             "/ {\n"
-                             "    #address-cells = <2>; #size-cells = <1>;\n"
-                             "    compatible = \"test,machine\", \"test,family\";\n"
-                             "    empty; words = <1 2 0xdeadbeef>; odd = [01 02 03 04 05];\n"
-                             "    text = \"hello\"; bytes = [61 62];\n"
-                             "    first { reg = <1 2 3>, <0xffffffff 0xfffffff0 0x10>; };\n"
-                             "    second@10 { sub { sub { deep = <7>; }; }; after { compatible = \"test,a\"; }; };\n"
-                             "    second@20 { compatible = \"test,ab\", \"test,b\"; };\n"
-                             "    sec { compatible = \"test,a\"; };\n"
-                             "    last {};\n"
-                             "};\n";
+static const char source[] =
+    "/dts-v1/;\n"
+    "/memreserve/ 0x1000 0x2000;\n"
+    "/ {\n"
+    "    #address-cells = <2>; #size-cells = <1>;\n"
+    "    compatible = \"test,machine\", \"test,family\";\n"
+    "    empty; words = <1 2 0xdeadbeef>; odd = [01 02 03 04 05];\n"
+    "    text = \"hello\"; bytes = [61 62];\n"
+    "    first { reg = <1 2 3>, <0xffffffff 0xfffffff0 0x10>; };\n"
+    "    second@10 { sub { sub { deep = <7>; }; }; after { compatible = \"test,a\"; }; };\n"
+    "    second@20 { compatible = \"test,ab\", \"test,b\"; };\n"
+    "    sec { compatible = \"test,a\"; };\n"
+    "    last {};\n"
+    "};\n";
 
 static bool is_name(const struct fdt *f, fdt_node n, const char *name)
 {
@@ -43,14 +44,16 @@ static void expect_tree(const struct fdt *f)
     CHECK(!n && !fdt_next_sibling(f, root));
     CHECK(path(f, "/") == root && path(f, "") == root && path(f, "//") == root);
     CHECK(is_name(f, path(f, "/first"), "first"));
-    CHECK(is_name(f, path(f, "/second"), "second@10")); /* the first with that name, as in the specification */
+    CHECK(
+        is_name(f, path(f, "/second"), "second@10")); /* the first with that name, as in the specification */
     CHECK(is_name(f, path(f, "/second@20"), "second@20"));
     CHECK(is_name(f, path(f, "/sec"), "sec"));
     CHECK(is_name(f, path(f, "/second@10/after/"), "after"));
     CHECK(!path(f, "/second@1") && !path(f, "/fir") && !path(f, "/firsts") && !path(f, "/first/no"));
     CHECK(fdt_find_path(f, "/firstly", 6) == path(f, "/first"));
     fdt_node deep = path(f, "/second@10/sub/sub");
-    CHECK(deep && fdt_u32(f, deep, "deep", 0, 0) == 7 && !fdt_first_child(f, deep) && !fdt_next_sibling(f, deep));
+    CHECK(deep && fdt_u32(f, deep, "deep", 0, 0) == 7 && !fdt_first_child(f, deep) &&
+          !fdt_next_sibling(f, deep));
     CHECK(!fdt_first_child(f, path(f, "/last")));
 
     CHECK(fdt_get(f, root, "empty").data && fdt_get(f, root, "empty").size == 0);

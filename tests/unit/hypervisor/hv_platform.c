@@ -15,8 +15,9 @@
 #define CPUS   "cpus { #address-cells = <1>; #size-cells = <0>;\n" CPU(0) CPU(1) "};\n"
 #define GIC    "gic { compatible = \"arm,gic-v3\"; reg = <0 0x8000000 0 0x10000>, <0 0x80a0000 0 0xf60000>; };\n"
 #define PSCI   "psci { compatible = \"arm,psci-1.0\", \"arm,psci-0.2\"; method = \"smc\"; };\n"
-#define UART   "serial@9000000 { compatible = \"arm,pl011\", \"arm,primecell\"; reg = <0 0x9000000 0 0x1000>; };\n"
-#define OTHER  "serial@9040000 { compatible = \"fake,uart\"; reg = <0 0x9040000 0 0x100>; };\n"
+#define UART                                                                                                 \
+    "serial@9000000 { compatible = \"arm,pl011\", \"arm,primecell\"; reg = <0 0x9000000 0 0x1000>; };\n"
+#define OTHER "serial@9040000 { compatible = \"fake,uart\"; reg = <0 0x9040000 0 0x100>; };\n"
 
 static void *tree;
 
@@ -64,7 +65,8 @@ static void test_errors(void)
     FAILS("no cpu node", MEMORY, GIC, PSCI,
           "cpus { cpu@0 { device_type = \"cpu\"; status = \"fail\"; reg = <0 0>; }; };");
     FAILS("no GICv3", MEMORY, CPUS, PSCI);
-    FAILS("no GICv3", MEMORY, CPUS, PSCI, "gic { compatible = \"arm,gic-400\"; reg = <0 0 0 1>, <0 0 0 1>; };");
+    FAILS("no GICv3", MEMORY, CPUS, PSCI,
+          "gic { compatible = \"arm,gic-400\"; reg = <0 0 0 1>, <0 0 0 1>; };");
     FAILS("no GICv3", MEMORY, CPUS, PSCI, "gic { compatible = \"arm,gic-v3\"; reg = <0 0x8000000 0 1>; };");
     FAILS("no PSCI", MEMORY, CPUS, GIC);
     FAILS("no PSCI", MEMORY, CPUS, GIC, "psci { compatible = \"arm,psci-1.0\"; };");
@@ -77,10 +79,13 @@ static void test_memory(void)
     static char many[4096];
 
     GOOD("memory@1 { device_type = \"memory\"; reg = <0x80 0 0 0x40000000>; };",
-         "memory@2 { device_type = \"memory\"; reg = <0 0x40000800 0 0x2000>, <0 0 0 0x1800>, <0 0x90000000 0 0>,"
-         " <0xffffffff 0xffffff00 0 0x80>, <0xffffffff 0xfffff000 0 0x2000>, <0xffffffff 0xfffff000 0 0x1000>; };",
+         "memory@2 { device_type = \"memory\"; reg = <0 0x40000800 0 0x2000>, <0 0 0 0x1800>, <0 0x90000000 "
+         "0 0>,"
+         " <0xffffffff 0xffffff00 0 0x80>, <0xffffffff 0xfffff000 0 0x2000>, <0xffffffff 0xfffff000 0 "
+         "0x1000>; };",
          "memory@3 { device_type = \"memory\"; status = \"okay\"; reg = <0 0x30000000 0 0x1000>; };", REST);
-    static const struct range want[] = {{0, 0x1000}, {0x30000000, 0x1000}, {0x40001000, 0x1000}, {0x8000000000, 0x40000000}};
+    static const struct range want[] = {
+        {0, 0x1000}, {0x30000000, 0x1000}, {0x40001000, 0x1000}, {0x8000000000, 0x40000000}};
     CHECK_EQUAL(platform.ram_count, ARRAY_SIZE(want));
     for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
         CHECK_EQUAL(platform.ram[i].base, want[i].base);
@@ -102,7 +107,8 @@ static void test_memory(void)
 
 static void test_reserved(void)
 {
-    GOOD("reserved-memory { ranges; " CELLS "a@10000000 { reg = <0 0x10000000 0 0x1000>, <1 0 0 0x10>; no-map; };"
+    GOOD("reserved-memory { ranges; " CELLS
+         "a@10000000 { reg = <0 0x10000000 0 0x1000>, <1 0 0 0x10>; no-map; };"
          "b { size = <0 0x1000>; }; c@20000000 { reg = <0 0x20000000 0 0x800>; }; };",
          WHOLE);
     CHECK_EQUAL(platform.reserved_count, 3);
@@ -118,7 +124,8 @@ static void test_cores(void)
          "cpus { #address-cells = <2>; #size-cells = <0>; cpu-map { cluster0 {}; };"
          "cpu@0 { device_type = \"cpu\"; reg = <1 0x103>; };"
          "cpu@1 { device_type = \"cpu\"; status = \"fail\"; reg = <0 1>; };"
-         "cache { device_type = \"cache\"; }; cpu@2 { device_type = \"cpu\"; status = \"okay\"; reg = <0 0x200>; }; };");
+         "cache { device_type = \"cache\"; }; cpu@2 { device_type = \"cpu\"; status = \"okay\"; reg = <0 "
+         "0x200>; }; };");
     CHECK_EQUAL(platform.core_count, 2);
     CHECK_EQUAL(platform.mpidr[0], 0x100000103);
     CHECK_EQUAL(platform.mpidr[1], 0x200);
@@ -134,7 +141,8 @@ static void test_cores(void)
 static void test_devices(void)
 {
     GOOD(WHOLE, "its { compatible = \"arm,gic-v3-its\"; reg = <0 0x8080000 0 0x20000>; };");
-    CHECK(platform.gicd.base == 0x8000000 && platform.gicd.size == 0x10000 && platform.gicr.base == 0x80a0000);
+    CHECK(platform.gicd.base == 0x8000000 && platform.gicd.size == 0x10000 &&
+          platform.gicr.base == 0x80a0000);
     CHECK(platform.gicr.size == 0xf60000 && platform.gits.base == 0x8080000 && platform.gits.size == 0x20000);
     CHECK(platform.psci_smc);
     GOOD(WHOLE);
@@ -169,12 +177,14 @@ static void test_console(void)
     /* The option wins, keeps the device, and may stand anywhere. */
     GOOD(MACHINE, "chosen { stdout-path = \"serial0\"; bootargs = \"a=b  console=serial1 consoles=x\"; };");
     expect_uart(0x9040000, true);
-    GOOD(MACHINE, "chosen { stdout-path = \"serial0\"; bootargs = \"xconsole=serial1 console=/serial@9000000\"; };");
+    GOOD(MACHINE,
+         "chosen { stdout-path = \"serial0\"; bootargs = \"xconsole=serial1 console=/serial@9000000\"; };");
     expect_uart(0x9000000, true);
-    GOOD(MACHINE, "chosen { stdout-path = \"serial1\"; bootargs = \"console console= myconsole=serial0\"; };");
+    GOOD(MACHINE,
+         "chosen { stdout-path = \"serial1\"; bootargs = \"console console= myconsole=serial0\"; };");
     expect_uart(0x9040000, false);
-    static const char *const wrong[] = {"odd", "serial2", "/psci", "/nothing", "/",
-                                        "an-alias-of-more-than-thirty-one-characters"};
+    static const char *const wrong[] = {"odd",      "serial2", "/psci",
+                                        "/nothing", "/",       "an-alias-of-more-than-thirty-one-characters"};
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
         char chosen[128];
         sprintf(chosen, "chosen { bootargs = \"console=%s\"; };", wrong[i]);
@@ -196,7 +206,8 @@ static void test_option(void)
     platform.args = "  one=1 two=22 twox=3 two=4 three";
     CHECK(platform_option("one", &value) == 1 && *value == '1');
     CHECK(platform_option("two", &value) == 2 && !strncmp(value, "22 ", 3));
-    CHECK(!platform_option("three", &value) && !platform_option("tw", &value) && !platform_option("ne", &value));
+    CHECK(!platform_option("three", &value) && !platform_option("tw", &value) &&
+          !platform_option("ne", &value));
 }
 
 static void expect_module(uint32_t i, const char *name, const char *args)
@@ -212,10 +223,12 @@ static void test_modules(void)
 
 #define MODULE "compatible = \"multiboot,module\"; reg = <0 0x48000000 0 0x1000>;"
     GOOD(WHOLE, "chosen { " CELLS "bootargs = \"console=x\"; m@1 { " MODULE " bootargs = \"vmm  a=b c\"; };",
-         "m@2 { compatible = \"multiboot,kernel\", \"multiboot,module\"; reg = <0 0x49000000 0 5>; bootargs = \"kernel\"; };",
+         "m@2 { compatible = \"multiboot,kernel\", \"multiboot,module\"; reg = <0 0x49000000 0 5>; bootargs "
+         "= \"kernel\"; };",
          "m@3 { compatible = \"multiboot,ramdisk\", \"multiboot,module\"; reg = <0 0x4a000000 0 5>; };",
          "m@4 { " MODULE "}; m@5 { " MODULE " bootargs = \" lead\"; };",
-         "m@6 { " MODULE " bootargs = \"a-name-of-more-than-fifteen x\"; }; m@7 { " MODULE " bootargs = \"\"; }; };");
+         "m@6 { " MODULE " bootargs = \"a-name-of-more-than-fifteen x\"; }; m@7 { " MODULE
+         " bootargs = \"\"; }; };");
     CHECK_EQUAL(platform.module_count, 7);
     expect_module(0, "vmm", "a=b c");
     CHECK(platform.module[0].base == 0x48000000 && platform.module[0].size == 0x1000);
@@ -235,7 +248,8 @@ static void test_modules(void)
         args[length] = '\0';
         sprintf(text, "m { " MODULE " bootargs = \"name %s\"; };", args);
         const char *error = INIT(WHOLE, text);
-        CHECK(length == 487 ? !error && strlen(platform.module[0].args) == 487 : strstr(error, "too long") != NULL);
+        CHECK(length == 487 ? !error && strlen(platform.module[0].args) == 487
+                            : strstr(error, "too long") != NULL);
     }
     for (int n = ORD_MODULES_MAX; n <= ORD_MODULES_MAX + 1; n++) {
         at = 0;
@@ -271,7 +285,8 @@ static void invariants(const char *error)
         if (!error && i)
             CHECK(r->base >= platform.ram[i - 1].base + platform.ram[i - 1].size);
     }
-    CHECK(error || (platform.ram_count && platform.core_count && platform.gicd.size + 1 && platform.psci_smc));
+    CHECK(error ||
+          (platform.ram_count && platform.core_count && platform.gicd.size + 1 && platform.psci_smc));
 }
 
 static void fuzz(const void *good, uint64_t whole, uint32_t rounds, uint64_t seed)
@@ -294,8 +309,9 @@ static void fuzz(const void *good, uint64_t whole, uint32_t rounds, uint64_t see
 
 static void test_fuzz(void)
 {
-    GOOD(MACHINE, "chosen { " CELLS "stdout-path = \"serial0:1\"; bootargs = \"console=serial1\"; m@1 { " MODULE
-                  " bootargs = \"vmm a=b c\"; }; m@2 { " MODULE " bootargs = \"x\"; }; };",
+    GOOD(MACHINE,
+         "chosen { " CELLS "stdout-path = \"serial0:1\"; bootargs = \"console=serial1\"; m@1 { " MODULE
+         " bootargs = \"vmm a=b c\"; }; m@2 { " MODULE " bootargs = \"x\"; }; };",
          "reserved-memory { ranges; " CELLS "a@10000000 { reg = <0 0x10000000 0 0x1000>; }; };");
     fuzz(tree, platform.dtb_size, 100000, 7);
 }

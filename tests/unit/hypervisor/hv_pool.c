@@ -25,7 +25,8 @@ static void test_pages(void)
     for (int i = 0; i < 16; i++) {
         page[i] = pool_alloc(ORD_POOL_PAGE);
         CHECK(page[i] && (uint64_t)page[i] % PAGE_SIZE == 0 && zeroed(page[i], PAGE_SIZE));
-        CHECK((char *)page[i] >= machine + 100 && (char *)page[i] + PAGE_SIZE <= machine + 17 * PAGE_SIZE + 100);
+        CHECK((char *)page[i] >= machine + 100 &&
+              (char *)page[i] + PAGE_SIZE <= machine + 17 * PAGE_SIZE + 100);
         for (int k = 0; k < i; k++)
             CHECK(page[k] != page[i]);
         memset(page[i], 0xee, PAGE_SIZE);
@@ -68,7 +69,8 @@ static void test_orders(void)
     uint32_t left = 0;
     for (char *p; (p = pool_alloc(ORD_POOL_PAGE)); left++) {
         CHECK(zeroed(p, PAGE_SIZE));
-        CHECK(p != one && !(p >= eight && p < eight + 8 * PAGE_SIZE) && !(p >= two && p < two + 2 * PAGE_SIZE));
+        CHECK(p != one && !(p >= eight && p < eight + 8 * PAGE_SIZE) &&
+              !(p >= two && p < two + 2 * PAGE_SIZE));
         memset(p, 0xdd, PAGE_SIZE);
     }
     CHECK_EQUAL(left + 11, 31);

@@ -4,7 +4,7 @@
 
 #include "string.h"
 
-#define MB2    (512 * PAGE_SIZE)
+#define MB2     (512 * PAGE_SIZE)
 #define GB1     (512 * MB2)
 #define WINDOWS 3u
 #define PAGES   1200u /* of a window */
@@ -189,8 +189,8 @@ static void test_root(void)
     static const struct {
         unsigned bits, stage1, level, pages;
     } want[] = {
-        {32, 0, 1, 1},  {36, 0, 1, 1}, {39, 0, 1, 1}, {40, 0, 1, 2}, {42, 0, 1, 8},
-        {43, 0, 1, 16}, {44, 0, 0, 1}, {48, 0, 0, 1}, {39, 1, 1, 1}, {40, 1, 0, 1}, {48, 1, 0, 1},
+        {32, 0, 1, 1}, {36, 0, 1, 1}, {39, 0, 1, 1}, {40, 0, 1, 2}, {42, 0, 1, 8}, {43, 0, 1, 16},
+        {44, 0, 0, 1}, {48, 0, 0, 1}, {39, 1, 1, 1}, {40, 1, 0, 1}, {48, 1, 0, 1},
     };
 
     start(256);

@@ -30,7 +30,8 @@ static void put32(uint8_t *p, uint32_t v)
 
 static uint32_t odd_number(uint64_t *random, uint64_t size)
 {
-    static const uint32_t numbers[] = {0, 1, 2, 3, 4, 9, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc, 0xfffffff0};
+    static const uint32_t numbers[] = {0,          1,          2,          3,          4,         9,
+                                       0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc, 0xfffffff0};
     uint64_t r = random_next(random);
 
     switch (r % 4) {
@@ -71,7 +72,8 @@ void *tree_damage(const void *tree, uint64_t *size, uint64_t *random)
             put32(copy + at, 1 + (q >> 4) % 9 % 4);
             break;
         case 4: /* a piece over another one */
-            memmove(copy + at, copy + (q >> 40) % (length / 4) * 4, MIN((q >> 4) % 16 * 4, length - MAX(at, (q >> 40) % (length / 4) * 4)));
+            memmove(copy + at, copy + (q >> 40) % (length / 4) * 4,
+                    MIN((q >> 4) % 16 * 4, length - MAX(at, (q >> 40) % (length / 4) * 4)));
             break;
         case 5: /* the end comes early */
             put32(copy + at, 9);

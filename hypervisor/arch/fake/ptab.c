@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entries:  bit 0 valid | bit 1 table | bits 5:2 PTAB_* | bit 6 stage 1 | bits 8:7 level of a leaf |
+ *           bits 47:12 address
+ */
+#include "ptab.h"
+
+#include "fake.h"
+#include <arch/ptab.h>
+
+#define PTE_VALID   BIT(0)
+#define PTE_TABLE   BIT(1)
+#define PTE_STAGE1  BIT(6)
+#define PTE_ADDRESS BIT_RANGE(47, 12)
+
+bool arch_pte_valid(uint64_t pte)
+{
+    return pte & PTE_VALID;
+}
+
+bool arch_pte_is_table(uint64_t pte, unsigned level)
+{
+    bool table = (pte & (PTE_VALID | PTE_TABLE)) == (PTE_VALID | PTE_TABLE);
+
+    FAKE_CHECK(!table || level < 3);
+    FAKE_CHECK(table || !(pte & PTE_VALID) || FIELD(pte, 8, 7) == level);
+    return table;
+}
+
+uint64_t arch_pte_address(uint64_t pte)
+{
+    FAKE_CHECK(pte & PTE_VALID);
+    return pte & PTE_ADDRESS;
+}
+
+uint64_t arch_pte_table(const struct ptab *p UNUSED, uint64_t address)
+{
+    FAKE_CHECK(!(address & ~PTE_ADDRESS));
+    return address | PTE_VALID | PTE_TABLE;
+}
+
+uint64_t arch_pte_leaf(const struct ptab *p, uint64_t address, unsigned level, unsigned rights)
+{
+    FAKE_CHECK(!(address & ~PTE_ADDRESS) && address % (PAGE_SIZE << 9 * (3 - level)) == 0);
+    FAKE_CHECK(level >= 1 && level <= 3 && rights < 16);
+    return address | PTE_VALID | rights << 2 | (p->stage1 ? PTE_STAGE1 : 0) | (uint64_t)level << 7;
+}
+
+unsigned arch_pte_rights(const struct ptab *p, uint64_t pte)
+{
+    FAKE_CHECK(!!(pte & PTE_STAGE1) == p->stage1);
+    return (unsigned)FIELD(pte, 5, 2);
+}
+
+void arch_ptab_sync(const void *start UNUSED, uint64_t size UNUSED) {}
+
+void arch_ptab_flush(const struct ptab *p UNUSED)
+{
+    __atomic_fetch_add(&fake.ptab_flushes, 1, __ATOMIC_RELAXED);
+}
