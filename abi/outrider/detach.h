@@ -2,9 +2,9 @@
 /*
  * Detach ABI: guest kernel <-> hypervisor (abi.md, section "Detach").
  *
- * Hypercalls follow SMCCC 1.2 (Arm DEN0028), HVC #0 from EL1, function number in w0, arguments in x1..x5;
- * x0 returns an ord_status, x1..x3 return values. x4..x17 and everything else are preserved. A call from
- * EL0 is not possible: HVC is undefined there (ARM ARM DDI0487, C6.2 HVC).
+ * Hypercalls follow SMCCC 1.2 (Arm DEN0028), HVC #0 (or SMC #0) from EL1, function number in w0, arguments in
+ * x1..x5; x0 returns an ord_status, x1..x3 return values. x4..x17 and everything else are preserved. A call
+ * from EL0 is not possible: HVC is undefined there (ARM ARM DDI0487, C6.2 HVC).
  */
 #ifndef OUTRIDER_DETACH_H
 #define OUTRIDER_DETACH_H
@@ -38,13 +38,13 @@
 #define ORD_HC_RECALL ORD_HC(0x07)
 /* destroy(context): BUSY while it runs (recall first). */
 #define ORD_HC_DESTROY ORD_HC(0x08)
-/* set(context, core or ORD_CORE_ANY to keep, priority): only while it does not run. */
+/* set(context, core or ORD_CORE_ANY to keep, priority): BUSY while it runs. */
 #define ORD_HC_SET ORD_HC(0x09)
 /* flush(asid, address or ORD_FLUSH_ALL, page count): invalidates stage-1 translations on all host cores. */
 #define ORD_HC_FLUSH ORD_HC(0x0a)
 /* barrier(): every host core that runs a thread of this VM executes a full barrier before this returns. */
 #define ORD_HC_BARRIER ORD_HC(0x0b)
-/* core_stats(core) -> x1 entries to the hypervisor, x2 interrupts, x3 guest/detached runs, since boot. */
+/* core_stats(core) -> x1 entries to the hypervisor, x2 interrupts, x3 exits from it, since boot. */
 #define ORD_HC_CORE_STATS ORD_HC(0x0c)
 
 #define ORD_SETUP_NONE (~0ull)
@@ -108,10 +108,10 @@ enum ord_event {
 
 /* Counters: written by the hypervisor, monotonic over the life of the context. */
 struct ord_stats {
-    uint64_t runs;       /* times the thread was entered through run() */
+    uint64_t runs;       /* times run() was served, rejected ones included */
     uint64_t syscalls;   /* ORD_EVENT_SYSCALL */
     uint64_t faults;     /* ORD_EVENT_FAULT and _STAGE2 */
-    uint64_t exceptions; /* ORD_EVENT_EXCEPTION */
+    uint64_t exceptions; /* ORD_EVENT_EXCEPTION and _REJECTED */
     uint64_t recalls;    /* ORD_EVENT_RECALLED */
     uint64_t irqs;       /* interrupts taken by the core while the thread ran, recalls included */
     uint64_t hostcalls;  /* served by the hypervisor, without leaving */
@@ -136,9 +136,9 @@ struct ord_frame {
     /* event: written by the hypervisor, the word last (store-release) */
     uint32_t event; /* enum ord_event */
     uint32_t event_reserved;
-    uint64_t esr; /* ESR_EL1 (ESR_EL2 for STAGE2) */
-    uint64_t far; /* FAR_EL1 */
-    uint64_t ipa; /* STAGE2: faulting intermediate physical address */
+    uint64_t esr; /* ESR_EL1; ESR_EL2 for STAGE2 and for an EXCEPTION that EL2 takes itself */
+    uint64_t far; /* FAR_EL1 or FAR_EL2, likewise */
+    uint64_t ipa; /* STAGE2: faulting intermediate physical address; 0 if not known (permission) */
     uint64_t header_reserved[2];
     /*
      * wait word: written by the guest. Not 0: whoever waits sleeps and wants the virtual exception on
@@ -156,7 +156,7 @@ struct ord_frame {
     /* context of the thread, guest to hypervisor; tpidr_el0 both ways */
     uint64_t tpidr_el0;
     uint64_t tpidrro_el0;
-    uint64_t ttbr0_el1; /* table base (and CnP = 0); its ASID field must be 0 */
+    uint64_t ttbr0_el1; /* table base; its ASID field and CnP are ignored */
     uint64_t asid;      /* user ASID: bits 15:0; goes to TTBR1_EL1 or TTBR0_EL1 as TCR_EL1.A1 says */
     uint64_t tcr_el1;   /* Linux's value; the hypervisor replaces the TTBR1 half */
     uint64_t mair_el1;  /* Linux's value */

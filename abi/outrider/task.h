@@ -31,13 +31,14 @@ enum ord_call {
     ORD_CALL_THREAD_CREATE = 5,
     /* vcpu_create(dst, vm cap, thread cap, MPIDR affinity, state page address): makes that thread of the
      * caller's task the one that runs the vCPU; the hypervisor maps the state page (struct
-     * ord_vcpu_state) into the caller's task at the address. A core runs one vCPU of a VM. */
+     * ord_vcpu_state) into the caller's task at the address. A core runs one vCPU of a VM, and none if it is
+     * a host core (BUSY). */
     ORD_CALL_VCPU_CREATE = 6,
     /* vcpu_reset(vcpu cap): all EL1 registers to their reset values, pending interrupts dropped. x, pc,
      * pstate are then taken from the state page. Only by the vCPU's thread. */
     ORD_CALL_VCPU_RESET = 7,
     /* vcpu_run(vcpu cap): enters the guest; returns OK with the reason in the state page. Only by the
-     * vCPU's thread (NO_RIGHT). */
+     * vCPU's thread (NO_RIGHT). BAD_STATE after vm_stop. */
     ORD_CALL_VCPU_RUN = 8,
     /* vcpu_kick(vcpu cap): its vcpu_run returns with ORD_EXIT_KICK, now or when next called. */
     ORD_CALL_VCPU_KICK = 9,
@@ -50,7 +51,7 @@ enum ord_call {
     ORD_CALL_NOTIFY_WAIT = 12,
     /* notify_signal(cap, bits) */
     ORD_CALL_NOTIFY_SIGNAL = 13,
-    /* irq_create(dst, irq-control cap, INTID 32..1019): BUSY if taken or kept by the hypervisor. */
+    /* irq_create(dst, irq-control cap, INTID 32..1019): BUSY if taken. */
     ORD_CALL_IRQ_CREATE = 14,
     /* irq_bind(irq cap, vcpu cap, virtual INTID, priority): delivered to that vCPU from now on; the
      * physical interrupt is routed to its core and deactivated by the guest's own EOI. May be repeated
