@@ -95,6 +95,10 @@ bool boot_prepare(struct boot *boot, const struct ord_bootinfo *info)
         log_line("the machine's device tree is corrupt");
         return false;
     }
+    if (!tree_reserved(boot->machine, 1ull << info->ipa_bits, &boot->reserved)) {
+        log_line("the machine's device tree reserves too many ranges of memory");
+        return false;
+    }
     if (!map_own_ram(info) || !find_modules(boot) || !read_config(boot))
         return false;
     if (!image_check(&boot->image, module_data(boot->linux_module), boot->linux_module->size, error)) {
@@ -118,14 +122,24 @@ static void log_cores(const char *what, uint32_t mask)
     log_line("%s cores:%s", what, mask ? list : " none");
 }
 
-static void log_memory(const struct range_list *ram)
+static uint64_t total_size(const struct range_list *list)
 {
     uint64_t total = 0;
 
-    for (uint32_t i = 0; i < ram->count; i++)
-        total += ram->range[i].size;
-    log_line("memory: %lu MiB in %u range%s", (unsigned long)(total / MIB), ram->count,
+    for (uint32_t i = 0; i < list->count; i++)
+        total += list->range[i].size;
+    return total;
+}
+
+static void log_memory(const struct range_list *ram, const struct range_list *reserved)
+{
+    log_line("memory: %lu MiB in %u range%s", (unsigned long)(total_size(ram) / MIB), ram->count,
              ram->count == 1 ? "" : "s");
+    for (uint32_t i = 0; i < reserved->count && i < 8; i++)
+        log_line("reserved: 0x%lx, %lu KiB", (unsigned long)reserved->range[i].base,
+                 (unsigned long)(reserved->range[i].size / 1024));
+    if (reserved->count > 8)
+        log_line("reserved: %u ranges more", reserved->count - 8);
 }
 
 static bool check_gic(const struct boot *boot)
@@ -166,33 +180,31 @@ bool boot_make_vm(struct boot *boot)
     gic_init(vm, boot->info->gicd_typer, boot->info->gicd_base, boot->info->gicr_base);
     log_cores("guest", vm->config.guest_cores);
     log_cores("host", vm->config.host_cores);
-    log_memory(&vm->ram);
+    log_memory(&vm->ram, &boot->reserved);
     return true;
 }
 
 bool boot_place(const struct boot *boot, uint64_t fdt_size, uint64_t *kernel, uint64_t *fdt)
 {
     const struct image *image = &boot->image;
-    struct range_list used = {0};
+    struct range_list used = boot->reserved;
     struct range in_place = {boot->linux_module->base, image->size};
 
-    if (boot->tree.initrd.size)
-        range_list_add(&used, range_widen(boot->tree.initrd, ORD_PAGE_SIZE));
+    if (boot->tree.initrd.size && !range_list_add(&used, range_widen(boot->tree.initrd, ORD_PAGE_SIZE)))
+        return false;
     if (in_place.base % image->align == image->offset && range_list_holds(&boot->vm.ram, in_place) &&
         !range_list_overlap(&used, in_place))
         *kernel = in_place.base;
     else if (!range_find(&boot->vm.ram, &used, image->size, image->align, image->offset, kernel))
         return false;
-    range_list_add(&used, (struct range){*kernel, image->size});
-    return range_find(&boot->vm.ram, &used, fdt_size, FDT_ALIGN, 0, fdt);
+    return range_list_add(&used, (struct range){*kernel, image->size}) &&
+           range_find(&boot->vm.ram, &used, fdt_size, FDT_ALIGN, 0, fdt);
 }
 
 static bool enough_memory(const struct boot *boot)
 {
-    uint64_t total = 0, need = boot->image.size + boot->tree.initrd.size + SPARE_MIN;
+    uint64_t total = total_size(&boot->vm.ram), need = boot->image.size + boot->tree.initrd.size + SPARE_MIN;
 
-    for (uint32_t i = 0; i < boot->vm.ram.count; i++)
-        total += boot->vm.ram.range[i].size;
     if (total >= need)
         return true;
     log_line("too little memory: %lu MiB for the guest; kernel and initrd need %lu MiB",
@@ -210,7 +222,7 @@ bool boot_load(struct boot *boot)
     if (fdt_size > FDT_ALIGN || !boot_place(boot, fdt_size, &kernel, &fdt)) {
         log_line(
             "too little memory: no free place for the kernel (%lu MiB in one piece, at a multiple of 2 MiB) "
-            "and the device tree beside the initrd",
+            "and the device tree beside the initrd and reserved memory",
             (unsigned long)(boot->image.size / MIB));
         return false;
     }

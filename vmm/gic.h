@@ -8,6 +8,9 @@
  *
  * An interrupt is forwarded if it is enabled, in group 1, and GICD_CTLR.EnableGrp1 is set. Group 0 would
  * be an FIQ: nothing delivers it. After reset all are in group 1, as firmware would leave them.
+ *
+ * An SPI whose target is off is not enabled in the hypervisor either: it stays pending in the machine's
+ * distributor, as on hardware, until the guest routes it elsewhere or starts that vCPU.
  */
 #ifndef VMM_GIC_H
 #define VMM_GIC_H
@@ -38,7 +41,8 @@ struct gic {
     uint32_t refused[GIC_WORDS];   /* the hypervisor has no such interrupt for us */
     uint8_t priority[GIC_INTID_MAX];
     uint64_t router[GIC_INTID_MAX];
-    uint16_t irq[GIC_INTID_MAX]; /* capability of the irq object, 0 = none yet */
+    uint16_t irq[GIC_INTID_MAX];  /* capability of the irq object, 0 = none yet */
+    uint8_t bound[GIC_INTID_MAX]; /* index of the vCPU that the irq object is bound to */
 };
 
 /* A decoded access of the guest. */
@@ -67,8 +71,12 @@ void gic_init(struct vm *vm, uint32_t gicd_typer, uint64_t gicd_base, uint64_t g
  */
 bool gic_access(struct vm *vm, struct vcpu *vcpu, struct mmio *mmio);
 
+/* A vCPU has started, or is about to stop: it takes SPIs, or takes none any more when this returns. */
+void gic_set_online(struct vm *vm, struct vcpu *vcpu, bool online);
+
 /* The parts, with gic->lock held and the offset in their frame. */
 void gicd_access_locked(struct vm *vm, uint32_t offset, struct mmio *mmio);
+void gicd_retarget_locked(struct vm *vm);
 void gicr_access_locked(struct vm *vm, struct vcpu *self, struct vcpu *owner, uint32_t offset,
                         struct mmio *mmio);
 void gicr_reset(struct vcpu *vcpu);

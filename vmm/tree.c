@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
+#include <outrider/task.h>
 #include "tree.h"
 
 bool tree_check(const void *blob, uint64_t size)
@@ -79,7 +80,8 @@ static bool translate(const void *fdt, int bus, struct range *range)
     return range_valid(*range);
 }
 
-bool tree_reg(const void *fdt, int bus, int node, int index, struct range *range)
+/* Entry `index` of a node's reg as it stands there; false behind its end. */
+static bool reg_entry(const void *fdt, int bus, int node, int index, struct range *range)
 {
     int address_count = address_cells(fdt, bus), size_count = size_cells(fdt, bus), size;
     const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &size);
@@ -91,7 +93,12 @@ bool tree_reg(const void *fdt, int bus, int node, int index, struct range *range
     reg += index * stride;
     range->base = tree_cells(reg, address_count);
     range->size = tree_cells(reg + address_count, size_count);
-    return range_valid(*range) && translate(fdt, bus, range);
+    return true;
+}
+
+bool tree_reg(const void *fdt, int bus, int node, int index, struct range *range)
+{
+    return reg_entry(fdt, bus, node, index, range) && range_valid(*range) && translate(fdt, bus, range);
 }
 
 bool tree_window(const void *fdt, int bus, int node, int index, struct range *range)
@@ -100,6 +107,35 @@ bool tree_window(const void *fdt, int bus, int node, int index, struct range *ra
 
     return ranges_entry(fdt, bus, node, index, &child, range) && range_valid(*range) &&
            translate(fdt, bus, range);
+}
+
+static bool reserve(struct range_list *list, uint64_t limit, struct range range)
+{
+    if (!range.size || range.base >= limit)
+        return true;
+    if (range.size > limit - range.base)
+        range.size = limit - range.base;
+    return range_list_add(list, range_widen(range, ORD_PAGE_SIZE));
+}
+
+bool tree_reserved(const void *fdt, uint64_t limit, struct range_list *list)
+{
+    int bus = fdt_path_offset(fdt, "/reserved-memory"), node;
+    struct range range;
+
+    for (int i = 0; i < fdt_num_mem_rsv(fdt); i++)
+        if (fdt_get_mem_rsv(fdt, i, &range.base, &range.size) == 0 && !reserve(list, limit, range))
+            return false;
+    if (bus < 0)
+        return true;
+    /* ranges is empty there: addresses are the machine's. Who has no reg is placed by the kernel. */
+    fdt_for_each_subnode(node, fdt, bus)
+    {
+        for (int i = 0; reg_entry(fdt, bus, node, i, &range); i++)
+            if (!reserve(list, limit, range))
+                return false;
+    }
+    return true;
 }
 
 bool tree_disabled(const void *fdt, int node)

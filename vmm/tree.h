@@ -59,6 +59,12 @@ bool tree_is_type(const void *fdt, int node, const char *type);
 /* Deletes a property; it is no error if there is none. */
 int tree_del_prop(void *fdt, int node, const char *name);
 
+/*
+ * Adds to `list`, in whole pages, the addresses below `limit` that the memory reservation block and
+ * /reserved-memory keep from the kernel that is booted. False if the list is full.
+ */
+bool tree_reserved(const void *fdt, uint64_t limit, struct range_list *list);
+
 /* Number of the distributor's node (by its address), or a libfdt error. */
 int tree_find_gic(const void *fdt, uint64_t gicd_base);
 

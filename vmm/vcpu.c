@@ -27,6 +27,28 @@ static bool vcpu_power_on(struct vcpu *vcpu)
     return on;
 }
 
+/*
+ * An SPI that the guest has not ended is active in the machine's distributor, and its device silent. The
+ * reset deactivates it. A level-triggered one whose device still asks is pending again at once: it must not
+ * come back here, so what is routed to this vCPU is shut off before. An edge that the guest has not seen is
+ * gone: nothing here can tell it from one that another vCPU is just handling, so none is raised anew.
+ */
+void vcpu_power_off(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    status_t status;
+
+    gic_set_online(vm, vcpu, false);
+    status = call_vcpu_reset(vcpu->cap);
+    spinlock_lock(&vm->psci_lock);
+    vcpu->power = VCPU_OFF;
+    spinlock_unlock(&vm->psci_lock);
+    if (status != ORD_OK) {
+        log_line("vCPU %u cannot be reset (%ld)", vcpu->index, (long)status);
+        vm_end(vm, vm->config.on_error, "guest cannot go on");
+    }
+}
+
 static void vcpu_dump(struct vcpu *vcpu)
 {
     const struct ord_vcpu_state *s = vcpu->state;
@@ -88,6 +110,7 @@ static void vcpu_run(struct vcpu *vcpu)
     status_t status = call_vcpu_reset(vcpu->cap);
 
     vcpu_set_entry(vcpu);
+    gic_set_online(vcpu->vm, vcpu, true);
     while (status == ORD_OK) {
         status = call_vcpu_run(vcpu->cap);
         if (vm_ending(vcpu->vm))
@@ -97,6 +120,18 @@ static void vcpu_run(struct vcpu *vcpu)
     }
     log_line("vCPU %u cannot run (%ld)", vcpu->index, (long)status);
     vm_end(vcpu->vm, vcpu->vm->config.on_error, "guest cannot go on");
+}
+
+/*
+ * The first vCPU's thread stays when the VM has ended: with its last thread the VMM's task would end, and
+ * the hypervisor switches the machine off then. Others end. Returns only if waiting fails.
+ */
+static void vcpu_stay(struct vcpu *vcpu)
+{
+    uint64_t bits;
+
+    while (vcpu->index == 0 && call_notify_wait(vcpu->notify_cap, &bits) == ORD_OK)
+        ; /* nobody has anything to say any more */
 }
 
 void vcpu_thread(void *argument)
@@ -110,5 +145,6 @@ void vcpu_thread(void *argument)
         else if (call_notify_wait(vcpu->notify_cap, &bits) != ORD_OK)
             break;
     }
+    vcpu_stay(vcpu);
     call_thread_exit();
 }

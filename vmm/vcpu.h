@@ -21,7 +21,9 @@ struct vcpu {
     /* under vm->psci_lock: */
     enum vcpu_power power;
     uint64_t entry, context; /* for ON_PENDING */
-    /* redistributor, under gic->lock: */
+    /* under gic->lock: */
+    bool online; /* it runs: takes SPIs */
+    /* its redistributor: */
     bool sleeping;    /* GICR_WAKER.ProcessorSleep */
     uint32_t enabled; /* GICR_ISENABLER0 */
     uint32_t group;   /* GICR_IGROUPR0: 1 = group 1 */
@@ -33,6 +35,9 @@ void vcpu_thread(void *vcpu);
 
 /* Wakes the thread of a vCPU: it looks at its power state. */
 void vcpu_wake(struct vcpu *vcpu);
+
+/* PSCI's CPU_OFF, on the vCPU's thread: another vCPU may start it again as soon as this has returned. */
+void vcpu_power_off(struct vcpu *vcpu);
 
 /* Handles the exit that is in the state page. False: this vCPU is off now (or the VM ends). */
 bool vcpu_handle_exit(struct vcpu *vcpu);

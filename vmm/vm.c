@@ -128,10 +128,12 @@ bool vm_create_vcpus(struct vm *vm)
 
 void vm_end(struct vm *vm, enum policy policy, const char *reason)
 {
-    static const char *const actions[] = {[POLICY_OFF] = "the machine goes off",
-                                          [POLICY_RESET] = "the machine restarts",
-                                          [POLICY_STOP] = "the VM stops, its detached threads too",
-                                          [POLICY_KEEP] = "its vCPUs stop, detached threads run on"};
+    static const char *const actions[] = {
+        [POLICY_OFF] = "the machine goes off",
+        [POLICY_RESET] = "the machine restarts",
+        [POLICY_STOP] = "the VM stops with its detached threads; the machine stays on and runs nothing",
+        [POLICY_KEEP] = "vCPUs stop, detached threads run on; the machine stays on",
+    };
     status_t status = ORD_OK;
 
     if (__atomic_exchange_n(&vm->ending, 1, __ATOMIC_ACQ_REL))
@@ -142,7 +144,7 @@ void vm_end(struct vm *vm, enum policy policy, const char *reason)
     else if (policy == POLICY_RESET)
         status = call_power(ORD_POWER_RESET);
     if (policy == POLICY_OFF || policy == POLICY_RESET)
-        log_line("the machine refuses (%ld): the VM stops", (long)status);
+        log_line("the machine refuses (%ld): %s", (long)status, actions[POLICY_STOP]);
     if (policy != POLICY_KEEP)
         call_vm_stop(vm->cap);
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {

@@ -48,3 +48,11 @@ bool gic_access(struct vm *vm, struct vcpu *vcpu, struct mmio *mmio)
     spinlock_unlock(&gic->lock);
     return true;
 }
+
+void gic_set_online(struct vm *vm, struct vcpu *vcpu, bool online)
+{
+    spinlock_lock(&vm->gic.lock);
+    vcpu->online = online;
+    gicd_retarget_locked(vm);
+    spinlock_unlock(&vm->gic.lock);
+}

@@ -70,13 +70,15 @@ static uint32_t word_mask(const struct gic *gic, uint32_t word)
     return gic->intid_count - word * 32 >= 32 ? ~0u : (1u << (gic->intid_count - word * 32)) - 1;
 }
 
+/* Where the guest wants an SPI; 1-of-N and an affinity that nobody has: the first vCPU that is on. */
 static struct vcpu *spi_target(struct vm *vm, uint32_t intid)
 {
     uint64_t router = vm->gic.router[intid];
-    struct vcpu *vcpu = NULL;
+    struct vcpu *vcpu = router & GICD_IROUTER_IRM ? NULL : vm_find_vcpu(vm, router);
 
-    if (!(router & GICD_IROUTER_IRM))
-        vcpu = vm_find_vcpu(vm, router);
+    for (uint32_t i = 0; !vcpu && i < vm->vcpu_count; i++)
+        if (vm->vcpu[i].online)
+            vcpu = &vm->vcpu[i];
     return vcpu ? vcpu : &vm->vcpu[0];
 }
 
@@ -89,12 +91,23 @@ static void spi_refuse(struct vm *vm, uint32_t intid, status_t status)
 /* Binds an SPI to its target with its priority; needs the irq object. */
 static bool spi_bind(struct vm *vm, uint32_t intid)
 {
-    status_t status =
-        call_irq_bind(vm->gic.irq[intid], spi_target(vm, intid)->cap, intid, vm->gic.priority[intid]);
+    const struct vcpu *target = spi_target(vm, intid);
+    status_t status = call_irq_bind(vm->gic.irq[intid], target->cap, intid, vm->gic.priority[intid]);
 
     if (status != ORD_OK)
         log_guest("interrupt %u cannot be bound (%ld)", intid, (long)status);
+    else
+        vm->gic.bound[intid] = (uint8_t)target->index;
     return status == ORD_OK;
+}
+
+/* Binds an SPI that has an irq object to its target, if that has changed and is on. */
+static void spi_follow(struct vm *vm, uint32_t intid)
+{
+    const struct vcpu *target = spi_target(vm, intid);
+
+    if (vm->gic.irq[intid] && target->online && vm->gic.bound[intid] != target->index)
+        spi_bind(vm, intid);
 }
 
 /* The irq object of an SPI, made and bound if it does not exist yet; 0 if the hypervisor refuses it. */
@@ -131,18 +144,43 @@ static void spi_control(struct vm *vm, uint32_t intid, enum ord_irq_op op)
         call_irq_control(cap, op, NULL);
 }
 
+/* The SPIs of a word that are to be enabled in the hypervisor. */
+static uint32_t spi_wanted(struct vm *vm, uint32_t word)
+{
+    const struct gic *gic = &vm->gic;
+    uint32_t want = gic->ctlr & GICD_CTLR_ENABLE_GRP1 ? gic->enabled[word] & gic->group[word] : 0;
+
+    want &= word_mask(gic, word);
+    for (uint32_t rest = want; rest; rest &= rest - 1) {
+        uint32_t bit = (uint32_t)__builtin_ctz(rest);
+        if (!spi_target(vm, word * 32 + bit)->online)
+            want &= ~(1u << bit);
+    }
+    return want;
+}
+
 /* Makes the hypervisor's enables of a word of SPIs follow the registers. */
 static void spi_forward(struct vm *vm, uint32_t word)
 {
     struct gic *gic = &vm->gic;
-    uint32_t want = gic->ctlr & GICD_CTLR_ENABLE_GRP1 ? gic->enabled[word] & gic->group[word] : 0;
-    uint32_t change = (want ^ gic->forwarded[word]) & word_mask(gic, word);
+    uint32_t want = spi_wanted(vm, word), change = want ^ gic->forwarded[word];
 
     gic->forwarded[word] ^= change;
     for (; change; change &= change - 1) {
-        uint32_t bit = (uint32_t)__builtin_ctz(change);
-        spi_control(vm, word * 32 + bit, want >> bit & 1 ? ORD_IRQ_ENABLE : ORD_IRQ_DISABLE);
+        uint32_t bit = (uint32_t)__builtin_ctz(change), intid = word * 32 + bit;
+        if (want >> bit & 1)
+            spi_follow(vm, intid); /* or it would come to the old target first */
+        spi_control(vm, intid, want >> bit & 1 ? ORD_IRQ_ENABLE : ORD_IRQ_DISABLE);
     }
+}
+
+/* What is enabled, and where it is bound to, after vCPUs went on or off. */
+void gicd_retarget_locked(struct vm *vm)
+{
+    for (uint32_t word = 1; word < GIC_WORDS; word++)
+        spi_forward(vm, word);
+    for (uint32_t intid = GIC_SPI_FIRST; intid < vm->gic.intid_count; intid++)
+        spi_follow(vm, intid);
 }
 
 static void gicd_write_ctlr(struct vm *vm, uint32_t value)
@@ -278,11 +316,12 @@ static void gicd_access_router(struct vm *vm, uint32_t offset, struct mmio *mmio
         mmio->data = 0;
         return;
     }
-    struct vcpu *old = spi_target(vm, intid);
     gic_access_64(&gic->router[intid], offset, mmio);
     gic->router[intid] &= GICD_IROUTER_MASK;
-    if (mmio->write && gic->irq[intid] && spi_target(vm, intid) != old)
-        spi_bind(vm, intid);
+    if (!mmio->write)
+        return;
+    spi_forward(vm, intid / 32); /* off first, if the new target is off */
+    spi_follow(vm, intid);
 }
 
 static void gicd_access_word(struct vm *vm, uint32_t offset, struct mmio *mmio)

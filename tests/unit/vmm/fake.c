@@ -61,7 +61,8 @@ void fake_vm(struct vm *vm, struct ord_bootinfo *info, uint32_t count)
                                     .affinity = info->core[i].mpidr,
                                     .cap = 100 + i,
                                     .notify_cap = 200 + i,
-                                    .state = &fake_states[i]};
+                                    .state = &fake_states[i],
+                                    .online = true};
     for (uint32_t i = 0; i < info->resource_count; i++)
         if (info->resource[i].type == ORD_RESOURCE_RAM)
             CHECK(range_list_add(&vm->ram, (struct range){info->resource[i].base, info->resource[i].size}));
@@ -149,8 +150,41 @@ status_t call_vcpu_create(uint64_t dst, uint64_t vm, uint64_t thread, uint64_t a
     return ORD_OK;
 }
 
+/* What the distributor and the hypervisor do with an SPI that is pending. */
+static void irq_take(struct fake_irq *i)
+{
+    bool pending = (i->state & ORD_IRQ_STATE_PENDING) || (i->line && !i->edge);
+
+    if (!i->enabled || !pending || (i->state & ORD_IRQ_STATE_ACTIVE))
+        return;
+    i->state = ORD_IRQ_STATE_ACTIVE;
+    i->holder = i->vcpu;
+    i->taken++;
+}
+
+void fake_raise(uint32_t intid)
+{
+    struct fake_irq *i = &fake.irq[intid];
+
+    if (i->edge)
+        i->state |= ORD_IRQ_STATE_PENDING;
+    else
+        i->line = true;
+    irq_take(i);
+}
+
+/* Deactivates what the vCPU holds; a level-triggered one is pending again at once. */
 status_t call_vcpu_reset(uint64_t vcpu)
 {
+    __atomic_fetch_add(&fake.resets, 1, __ATOMIC_RELAXED);
+    for (uint32_t intid = 32; intid < GIC_INTID_MAX; intid++) {
+        struct fake_irq *i = &fake.irq[intid];
+        if (i->holder != vcpu)
+            continue;
+        i->holder = 0;
+        i->state &= ~(uint64_t)ORD_IRQ_STATE_ACTIVE;
+        irq_take(i);
+    }
     return ORD_OK;
 }
 
@@ -178,10 +212,12 @@ status_t call_notify_create(uint64_t dst)
     return ORD_OK;
 }
 
-/* A test has one thread per vCPU or none: waiting without a signal ends the thread. */
+/* A test has one thread per vCPU or none: without a signal, none will come. */
 status_t call_notify_wait(uint64_t notify, uint64_t *bits)
 {
     *bits = __atomic_exchange_n(&fake.signals[notify], 0, __ATOMIC_ACQ_REL);
+    if (!*bits && fake.blocked)
+        longjmp(*fake.blocked, 2);
     return *bits ? ORD_OK : ORD_ABORTED;
 }
 
@@ -231,6 +267,7 @@ status_t call_irq_control(uint64_t irq, enum ord_irq_op op, uint64_t *state)
     case ORD_IRQ_DISABLE:
         CHECK(i->bound);
         i->enabled = op == ORD_IRQ_ENABLE;
+        irq_take(i);
         break;
     case ORD_IRQ_SET_PENDING:
         i->state |= ORD_IRQ_STATE_PENDING;

@@ -12,7 +12,10 @@
 struct fake_irq {
     bool exists, enabled, edge, bound;
     uint64_t vcpu, priority;
-    uint64_t state; /* ORD_IRQ_STATE_PENDING, _ACTIVE */
+    uint64_t state;  /* ORD_IRQ_STATE_PENDING, _ACTIVE */
+    bool line;       /* the device asks, if it is level-triggered */
+    uint64_t holder; /* the vCPU that has it in its list registers, while it is active */
+    uint32_t taken;  /* how often one got it */
 };
 
 struct fake {
@@ -34,8 +37,9 @@ struct fake {
     uint64_t signals[ORD_CAP_COUNT]; /* notification bits that wait */
     int power;                       /* -1: power was not called */
     bool power_fails;
-    uint32_t vm_stops, syncs;
-    jmp_buf *exit; /* where thread_exit goes */
+    uint32_t vm_stops, syncs, resets;
+    jmp_buf *exit;    /* where thread_exit goes, with 1 */
+    jmp_buf *blocked; /* where a wait goes that nothing ends, with 2; NULL: it fails */
     /* vcpu_run asks the test what the guest does; ORD_OK or an error */
     status_t (*run)(uint64_t vcpu);
 };
@@ -53,6 +57,9 @@ void fake_bootinfo(struct ord_bootinfo *info, uint32_t core_count, uint64_t ram_
 
 /* Adds a resource that the hypervisor keeps. */
 void fake_keep(struct ord_bootinfo *info, uint64_t base, uint64_t size);
+
+/* A device raises its interrupt: the hypervisor takes it for the vCPU, if it is enabled. */
+void fake_raise(uint32_t intid);
 
 /* Makes `count` vCPUs of a VM, with state pages, without the rest of the boot. */
 void fake_vm(struct vm *vm, struct ord_bootinfo *info, uint32_t count);

@@ -163,6 +163,83 @@ static void test_config(void)
     CHECK(!fake.vm_cap);
 }
 
+/* Firmware, or a device, has memory where the VMM would put something. */
+static void reserve(struct range block, struct range node)
+{
+    void *fdt = malloc(machine_size + 4096);
+    int parent;
+
+    CHECK(fdt && fdt_open_into(machine, fdt, (int)machine_size + 4096) == 0);
+    CHECK(fdt_add_mem_rsv(fdt, block.base, block.size) == 0);
+    parent = fdt_add_subnode(fdt, 0, "reserved-memory");
+    CHECK(parent > 0 && fdt_setprop_u32(fdt, parent, "#address-cells", 2) == 0);
+    CHECK(fdt_setprop_u32(fdt, parent, "#size-cells", 2) == 0 &&
+          fdt_setprop(fdt, parent, "ranges", NULL, 0) == 0);
+    parent = fdt_add_subnode(fdt, parent, "firmware");
+    CHECK(parent > 0 && fdt_setprop(fdt, parent, "no-map", NULL, 0) == 0);
+    CHECK(fdt_appendprop_u64(fdt, parent, "reg", node.base) == 0 &&
+          fdt_appendprop_u64(fdt, parent, "reg", node.size) == 0);
+    info.dtb_base = (uintptr_t)fdt;
+    info.dtb_size = fdt_totalsize(fdt);
+}
+
+static void check_reserved(struct range block, struct range node)
+{
+    const void *fdt = at(boot.vm.vcpu[0].context);
+    struct range range;
+    int firmware = fdt_path_offset(fdt, "/reserved-memory/firmware");
+
+    for (uint64_t i = 0; i < block.size; i++)
+        CHECK(*(unsigned char *)at(block.base + i) == 0xee);
+    for (uint64_t i = 0; i < node.size; i++)
+        CHECK(*(unsigned char *)at(node.base + i) == 0xee);
+    CHECK(!range_overlap(block, (struct range){boot.vm.vcpu[0].entry, boot.image.size}) &&
+          !range_overlap(node, (struct range){boot.vm.vcpu[0].entry, boot.image.size}));
+    /* and Linux hears of it */
+    CHECK(fdt_num_mem_rsv(fdt) == 1 && fdt_get_mem_rsv(fdt, 0, &range.base, &range.size) == 0);
+    CHECK(range.base == block.base && range.size == block.size);
+    CHECK(firmware > 0 && fdt_getprop(fdt, firmware, "no-map", NULL));
+    CHECK(tree_reg(fdt, fdt_parent_offset(fdt, firmware), firmware, 0, &range));
+    CHECK(range.base == node.base && range.size == node.size);
+    CHECK(range_list_holds(&boot.vm.ram, node)); /* it stays the guest's memory */
+    free(at(info.dtb_base));
+}
+
+static void test_reserved(void)
+{
+    struct range low = {RAM_BASE, 3 * MIB + 100}, behind = {RAM_BASE + 10 * MIB + 5, 7};
+
+    /* the lowest places are not free: the device tree would go to the first, a moved kernel too */
+    start();
+    reserve(low, behind);
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    CHECK(run() && fake_logged("vmm: reserved: 0x40000000, 3076 KiB\n"));
+    check_guest(RAM_BASE + 16 * MIB, 5 * MIB, 0, 0);
+    CHECK_EQUAL(boot.vm.vcpu[0].context, RAM_BASE + 4 * MIB);
+    check_reserved(low, behind);
+    start();
+    reserve(behind, low);
+    kernel(RAM_BASE + 21 * MIB, 5 * MIB, 6 * MIB);
+    CHECK(run() && fake_logged("MiB, moved"));
+    check_guest(RAM_BASE + 4 * MIB, 5 * MIB, 0, 0);
+    CHECK_EQUAL(boot.vm.vcpu[0].context, RAM_BASE + 12 * MIB);
+    check_reserved(behind, low);
+    /* the kernel's .bss would reach into it */
+    behind.base = RAM_BASE + 21 * MIB + 4096;
+    start();
+    reserve(low, behind);
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    CHECK(run() && fake_logged("MiB, moved"));
+    check_guest(RAM_BASE + 4 * MIB, 5 * MIB, 0, 0);
+    check_reserved(low, behind);
+    /* all of it */
+    start();
+    reserve((struct range){0, ~0ull}, behind);
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    CHECK(!run() && fake_logged("no free place for the kernel"));
+    free(at(info.dtb_base));
+}
+
 static void test_bad(void)
 {
     start();
@@ -209,6 +286,7 @@ int main(int argc, char **argv)
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == at(RAM_BASE));
     test_good();
     test_config();
+    test_reserved();
     test_bad();
     free(machine);
     free(heap);

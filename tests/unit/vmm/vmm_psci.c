@@ -119,11 +119,17 @@ static status_t guest_on_off(uint64_t vcpu)
     return ORD_OK;
 }
 
-static void run_thread(uint32_t vcpu)
+enum { THREAD_ENDED = 1, THREAD_WAITS = 2 };
+
+static int run_thread(uint32_t vcpu)
 {
-    fake.exit = &thread_end;
-    if (setjmp(thread_end) == 0)
+    int how;
+
+    fake.exit = fake.blocked = &thread_end;
+    how = setjmp(thread_end);
+    if (how == 0)
         vcpu_thread(&vm.vcpu[vcpu]);
+    return how;
 }
 
 static void test_thread(void)
@@ -140,6 +146,101 @@ static void test_thread(void)
     CHECK_EQUAL(CALL(CPU_ON, 1, ENTRY, 8), 0);
     run_thread(1);
     CHECK(guest_runs == 2 && vm.vcpu[1].power == VCPU_OFF);
+}
+
+#define SPI     40u
+#define GICD(r) (info.gicd_base + (r))
+
+static void gic_put(uint64_t address, uint32_t size, uint64_t data)
+{
+    struct mmio mmio = {address, size, true, data};
+
+    CHECK(gic_access(&vm, &vm.vcpu[0], &mmio));
+}
+
+/* An SPI that is enabled and routed to the vCPU with this affinity. */
+static void spi_on(uint32_t count, bool edge, uint64_t router)
+{
+    start(count);
+    gic_put(GICD(0xc00 + SPI / 16 * 4), 4, edge ? 2u << 2 * (SPI % 16) : 0);
+    gic_put(GICD(0x6000 + SPI * 8), 8, router);
+    gic_put(GICD(0), 4, 2);
+    gic_put(GICD(0x104), 4, 1u << (SPI - 32));
+    CHECK(fake.irq[SPI].enabled && fake.irq[SPI].edge == edge);
+}
+
+static uint32_t spi_enabled(void)
+{
+    struct mmio mmio = {GICD(0x104), 4, false, 0};
+
+    CHECK(gic_access(&vm, &vm.vcpu[0], &mmio));
+    return (uint32_t)mmio.data >> (SPI - 32);
+}
+
+static status_t guest_stays(uint64_t vcpu)
+{
+    return vcpu == vm.vcpu[1].cap ? ORD_BAD_STATE : ORD_OK;
+}
+
+/* A vCPU goes off with an SPI that it has not ended. */
+static void test_off_spi(void)
+{
+    struct fake_irq *irq = &fake.irq[SPI];
+
+    /* as Linux does it: routed away first; the device asks on, so the other vCPU gets it */
+    spi_on(2, false, 1);
+    fake_raise(SPI);
+    CHECK(irq->holder == vm.vcpu[1].cap && irq->taken == 1);
+    gic_put(GICD(0x6000 + SPI * 8), 8, 0);
+    CHECK(irq->holder == vm.vcpu[1].cap); /* what it has, stays there */
+    call_as(1, CPU_OFF, 0, 0, 0);
+    CHECK(!runs_on && vm.vcpu[1].power == VCPU_OFF && fake.resets == 1);
+    CHECK(irq->holder == vm.vcpu[0].cap && irq->taken == 2);
+    /* an edge that was dropped is not raised again, and the next one arrives */
+    spi_on(2, true, 1);
+    fake_raise(SPI);
+    gic_put(GICD(0x6000 + SPI * 8), 8, 0);
+    call_as(1, CPU_OFF, 0, 0, 0);
+    CHECK(!irq->holder && irq->state == 0 && irq->taken == 1);
+    fake_raise(SPI);
+    CHECK(irq->holder == vm.vcpu[0].cap);
+    /* not routed away: it waits in the distributor, until it is */
+    for (int edge = 0; edge < 2; edge++) {
+        spi_on(2, edge, 1);
+        if (!edge)
+            fake_raise(SPI);
+        call_as(1, CPU_OFF, 0, 0, 0);
+        if (edge)
+            fake_raise(SPI);
+        CHECK(!irq->holder && !irq->enabled && spi_enabled() && irq->taken == !edge);
+        gic_put(GICD(0x6000 + SPI * 8), 8, 0);
+        CHECK(irq->enabled && irq->holder == vm.vcpu[0].cap);
+    }
+    /* … or until the vCPU is back */
+    spi_on(2, false, 1);
+    fake_raise(SPI);
+    call_as(1, CPU_OFF, 0, 0, 0);
+    CHECK_EQUAL(CALL(CPU_ON, 1, ENTRY), 0);
+    CHECK(!irq->holder);
+    fake.run = guest_stays;
+    run_thread(1);
+    CHECK(irq->holder == vm.vcpu[1].cap && irq->taken == 2);
+    /* routed to one that is off: off, too */
+    spi_on(3, false, 0);
+    call_as(1, CPU_OFF, 0, 0, 0);
+    gic_put(GICD(0x6000 + SPI * 8), 8, 1);
+    CHECK(!irq->enabled);
+    fake_raise(SPI);
+    CHECK(!irq->taken);
+    gic_put(GICD(0x184), 4, 1u << (SPI - 32)); /* disabled by the guest meanwhile: stays so */
+    gic_put(GICD(0x6000 + SPI * 8), 8, 2);
+    CHECK(!irq->enabled && irq->vcpu == vm.vcpu[2].cap);
+    /* to any: to one that is on */
+    spi_on(2, false, 1ull << 31);
+    CHECK(irq->vcpu == vm.vcpu[0].cap);
+    fake_raise(SPI);
+    call_as(0, CPU_OFF, 0, 0, 0);
+    CHECK(irq->enabled && irq->vcpu == vm.vcpu[1].cap && irq->holder == vm.vcpu[1].cap);
 }
 
 static void end_with(uint32_t fid, enum policy policy)
@@ -168,12 +269,49 @@ static void test_end(void)
     CHECK(fake.power == -1 && fake.vm_stops == 0 && fake.kicks == 2);
     CALL(SYSTEM_RESET); /* only the first end counts */
     CHECK(fake.power == -1 && !fake_logged("reset"));
-    run_thread(1); /* a thread that looks now goes away */
     end_with(SYSTEM_OFF, POLICY_OFF);
     start(1);
     fake.power_fails = true;
     CALL(SYSTEM_OFF);
     CHECK(fake.power == ORD_POWER_OFF && fake.vm_stops == 1 && fake_logged("the machine refuses"));
+    CHECK(run_thread(0) == THREAD_WAITS);
+}
+
+static uint64_t guest_ends_as;
+static struct vcpu *guest_ends_on;
+
+static status_t guest_ends(uint64_t vcpu)
+{
+    struct ord_vcpu_state *s = guest_ends_on->state;
+
+    CHECK_EQUAL(vcpu, guest_ends_on->cap);
+    s->exit = guest_ends_as ? ORD_EXIT_CALL : ORD_EXIT_ERROR;
+    s->x[0] = guest_ends_as;
+    return ORD_OK;
+}
+
+/* The VM ends and the machine stays on: one thread must wait for ever, whichever vCPU ended it. */
+static void test_stay(void)
+{
+    static const uint32_t calls[] = {SYSTEM_OFF, SYSTEM_RESET, 0};
+
+    for (uint32_t i = 0; i < 18; i++) {
+        uint32_t last = i / 6;
+        enum policy policy = i % 2 ? POLICY_KEEP : POLICY_STOP;
+        start(3);
+        vm.config.on_poweroff = vm.config.on_reset = vm.config.on_error = policy;
+        guest_ends_on = &vm.vcpu[last];
+        guest_ends_as = calls[i / 2 % 3];
+        guest_ends_on->power = VCPU_ON_PENDING;
+        fake.run = guest_ends;
+        CHECK(run_thread(last) == (last ? THREAD_ENDED : THREAD_WAITS));
+        for (uint32_t other = 0; other < 3; other++)
+            CHECK(run_thread(other) == (other ? THREAD_ENDED : THREAD_WAITS));
+        CHECK(fake.power == -1 && fake.vm_stops == (policy == POLICY_STOP));
+        CHECK(fake_logged("the machine stays on"));
+        CHECK(fake_logged(policy == POLICY_STOP ? ": the VM stops with its detached threads; "
+                                                : ": vCPUs stop, detached threads run on; "));
+    }
 }
 
 static void test_exits(void)
@@ -256,7 +394,9 @@ int main(void)
     test_queries();
     test_on();
     test_thread();
+    test_off_spi();
     test_end();
+    test_stay();
     test_exits();
     test_race();
     test_random();

@@ -251,6 +251,41 @@ static void test_board(const void *machine)
     CHECK(node("/reserved-memory/pool@30000000") >= 0);
 }
 
+static void test_reserved(const void *machine)
+{
+    struct range_list list = {0};
+    void *copy = malloc(65536);
+
+    CHECK(tree_reserved(machine, 1ull << 40, &list) && list.count == 1);
+    CHECK(list.range[0].base == 0x30000000 && list.range[0].size == 0x100000);
+    CHECK(copy && fdt_open_into(machine, copy, 65536) == 0);
+    CHECK(fdt_add_mem_rsv(copy, 0x1234, 0x10) == 0 && fdt_add_mem_rsv(copy, 1ull << 41, 0x1000) == 0);
+    CHECK(fdt_add_mem_rsv(copy, 0x5000, 0) == 0 && fdt_add_mem_rsv(copy, (1ull << 40) - 1, ~0ull) == 0);
+    /* placed by the kernel; in two parts; not in use, and yet not ours; no ranges: Linux reads it all the
+     * same */
+    int bus = fdt_path_offset(copy, "/reserved-memory"), child = fdt_add_subnode(copy, bus, "cma");
+    CHECK(child > 0 && fdt_setprop_u64(copy, child, "size", 0x100000) == 0);
+    child = fdt_add_subnode(copy, bus, "two");
+    CHECK(child > 0 && fdt_setprop_string(copy, child, "status", "disabled") == 0);
+    for (uint64_t base = 0x10000000; base <= 0x20000000; base += 0x10000000)
+        CHECK(fdt_appendprop_u64(copy, child, "reg", base) == 0 &&
+              fdt_appendprop_u64(copy, child, "reg", 0x2000) == 0);
+    CHECK(fdt_delprop(copy, fdt_path_offset(copy, "/reserved-memory"), "ranges") == 0);
+    static const struct range want[] = {{0x1000, 0x1000},
+                                        {0x10000000, 0x2000},
+                                        {0x20000000, 0x2000},
+                                        {0x30000000, 0x100000},
+                                        {(1ull << 40) - 0x1000, 0x1000}};
+    list.count = 0;
+    CHECK(tree_reserved(copy, 1ull << 40, &list) && list.count == 5);
+    CHECK(memcmp(list.range, want, sizeof(want)) == 0);
+    for (uint64_t i = 0; i < RANGE_LIST_MAX; i++)
+        CHECK(fdt_add_mem_rsv(copy, 0x50000000 + i * 0x2000, 1) == 0);
+    list.count = 0;
+    CHECK(!tree_reserved(copy, 1ull << 40, &list));
+    free(copy);
+}
+
 static void test_board_cluster(const void *machine)
 {
     board_info();
@@ -286,6 +321,8 @@ static void test_damage(const void *machine, uint64_t machine_size)
                 start(4, 0x40000000, 0x7f000000);
             else
                 board_info();
+            struct range_list list = {0};
+            tree_reserved(damaged, 1ull << info.ipa_bits, &list);
             if (tree_find_ppi(damaged, info.gicd_base))
                 usable += make(damaged, &boot);
         }
@@ -308,6 +345,7 @@ int main(int argc, char **argv)
     test_small_room(virt);
     test_padded(virt);
     test_board(board);
+    test_reserved(board);
     test_board_cluster(board);
     test_damage(virt, virt_size);
     test_damage(board, board_size);

@@ -73,9 +73,7 @@ static int64_t psci_cpu_suspend(struct call *call)
 
 static int64_t psci_cpu_off(struct call *call)
 {
-    spinlock_lock(&call->vcpu->vm->psci_lock);
-    call->vcpu->power = VCPU_OFF;
-    spinlock_unlock(&call->vcpu->vm->psci_lock);
+    vcpu_power_off(call->vcpu);
     call->off = true;
     return PSCI_SUCCESS;
 }
