@@ -13,6 +13,7 @@
 #include "sysreg.h"
 #include "vm.h"
 #include <arch/irqchip.h>
+#include <outrider/task.h>
 
 #define ICH_VTR_EL2   S3_4_C12_C11_1
 #define ICH_HCR_EL2   S3_4_C12_C11_0
@@ -281,12 +282,22 @@ void gich_snapshot(uint32_t *pending, uint32_t *active)
     }
 }
 
+void gich_give_back(uint32_t intid)
+{
+    arch_irq_deactivate(intid);
+    /* A level asserts again by itself, an edge would be lost. */
+    if (intid >= 32 && (arch_irq_control(intid, ORD_IRQ_GET) & ORD_IRQ_STATE_EDGE))
+        arch_irq_control(intid, ORD_IRQ_SET_PENDING);
+}
+
 void gich_drop(void)
 {
     for (uint32_t i = 0; i < lr_count; i++) {
         uint64_t lr = lr_read(i);
-        if ((lr & LR_HW) && (lr & (LR_PENDING | LR_ACTIVE)))
+        if ((lr & LR_HW) && (lr & LR_ACTIVE))
             arch_irq_deactivate(LR_PINTID_OF(lr));
+        else if ((lr & LR_HW) && (lr & LR_PENDING))
+            gich_give_back(LR_PINTID_OF(lr));
         lr_write(i, 0);
     }
 }

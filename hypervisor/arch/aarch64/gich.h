@@ -20,6 +20,8 @@ void gich_underflow(struct core *c);
 bool gich_pending(void);
 /* Snapshot of the private interrupts for the VMM. */
 void gich_snapshot(uint32_t *pending, uint32_t *active);
+/* A physical interrupt that the guest has not seen goes back to the distributor. */
+void gich_give_back(uint32_t intid);
 /* Drops everything of the loaded vCPU, deactivates its physical interrupts. */
 void gich_drop(void);
 

@@ -13,7 +13,6 @@
 #include "vm.h"
 #include "world.h"
 #include <arch/hypercall.h>
-#include <arch/irqchip.h>
 #include <arch/thread.h>
 
 #define CPACR_FPEN (3ull << 20)
@@ -75,12 +74,12 @@ static void drop_pending(struct vcpu *v)
     uint32_t private = atomic_exchange(&v->pending_private, 0u);
 
     if (private & BIT(INTID_VTIMER))
-        arch_irq_deactivate(INTID_VTIMER);
+        gich_give_back(INTID_VTIMER);
     for (uint32_t w = 0; w < ARRAY_SIZE(v->pending_spi); w++)
         for (uint64_t spi = atomic_exchange(&v->pending_spi[w], 0ull); spi; spi &= spi - 1) {
             struct irq *physical = v->vm->spi[w * 64 + (uint32_t)__builtin_ctzll(spi)];
             if (physical)
-                arch_irq_deactivate(physical->intid);
+                gich_give_back(physical->intid);
         }
 }
 
