@@ -14,6 +14,7 @@ struct irq {
 
 /* BAD_PARAM: not 32..limit. BUSY: taken. */
 status_t irq_create(uint64_t intid, struct irq **out) MUST_CHECK;
+/* BAD_PARAM: vintid, priority. BUSY: it is another VM's. EXISTS: that vintid has an interrupt already. */
 status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t priority) MUST_CHECK;
 status_t irq_control(struct irq *i, uint64_t op, uint64_t *result) MUST_CHECK;
 

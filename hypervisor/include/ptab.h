@@ -29,6 +29,9 @@ struct ptab {
 /* An empty table for `bits` of address. NO_MEMORY. */
 status_t ptab_init(struct ptab *p, unsigned bits, bool stage1, uint16_t vmid) MUST_CHECK;
 
+/* Gives all tables back. Nobody may use them any more. */
+void ptab_free(struct ptab *p);
+
 /*
  * Maps [at, at + size) to [to, ...) with the largest blocks that alignment allows. All are multiples of the
  * page size. BAD_ADDRESS beyond the address space, EXISTS over a mapping (nothing is changed then),

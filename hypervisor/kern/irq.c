@@ -9,6 +9,7 @@
 #include <outrider/task.h>
 
 static struct irq *by_intid[1020];
+static struct spinlock bind_lock; /* alone: of all VMs, as an interrupt belongs to one of them */
 
 status_t irq_create(uint64_t intid, struct irq **out)
 {
@@ -29,19 +30,26 @@ status_t irq_create(uint64_t intid, struct irq **out)
 status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t priority)
 {
     struct vm *vm = v->vm;
+    status_t s = ORD_OK;
 
     if (vintid < 32 || vintid >= ARRAY_SIZE(by_intid) || priority > 0xff)
         return ORD_BAD_PARAM;
-    spin_lock(&vm->lock);
-    if (i->vcpu && i->vcpu->vm == vm && i->vintid != vintid)
-        vm->spi[i->vintid] = NULL;
-    i->vintid = (uint32_t)vintid;
-    vm->spi[vintid] = i;
-    vm->spi_priority[vintid] = (uint8_t)priority;
-    atomic_store(&i->vcpu, v);
-    spin_unlock(&vm->lock);
-    arch_irq_route(i->intid, v->thread->core);
-    return ORD_OK;
+    spin_lock(&bind_lock);
+    if (i->vcpu && i->vcpu->vm != vm)
+        s = ORD_BUSY;
+    else if (vm->spi[vintid] && vm->spi[vintid] != i)
+        s = ORD_EXISTS;
+    if (s == ORD_OK) {
+        if (i->vcpu && i->vintid != vintid)
+            vm->spi[i->vintid] = NULL;
+        i->vintid = (uint32_t)vintid;
+        vm->spi[vintid] = i;
+        vm->spi_priority[vintid] = (uint8_t)priority;
+        atomic_store(&i->vcpu, v);
+        arch_irq_route(i->intid, v->thread->core);
+    }
+    spin_unlock(&bind_lock);
+    return s;
 }
 
 /* Pending here means: taken from the device, not yet in the guest's list registers. */

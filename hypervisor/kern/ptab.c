@@ -38,6 +38,28 @@ status_t ptab_init(struct ptab *p, unsigned bits, bool stage1, uint16_t vmid)
     return ORD_OK;
 }
 
+static unsigned root_pages(const struct ptab *p)
+{
+    unsigned inside = p->root_level ? 39 : 48;
+
+    return p->bits > inside ? 1u << (p->bits - inside) : 1;
+}
+
+static void free_level(uint64_t *table, unsigned level, unsigned pages)
+{
+    for (unsigned i = 0; i < pages * ENTRIES; i++)
+        if (arch_pte_is_table(table[i], level))
+            free_level(pa_ptr(pa(arch_pte_address(table[i]))), level + 1, 1);
+    for (unsigned i = 0; i < pages; i++)
+        pool_free(ORD_POOL_PAGE, &table[i * ENTRIES]);
+}
+
+void ptab_free(struct ptab *p)
+{
+    free_level(p->root, p->root_level, root_pages(p));
+    p->root = NULL;
+}
+
 /* The table below *entry; makes one or splits a block if needed. NULL: no memory. */
 static uint64_t *table_below(struct ptab *p, uint64_t *entry, unsigned level)
 {

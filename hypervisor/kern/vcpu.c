@@ -27,8 +27,6 @@ status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t s
     if (s == ORD_OK)
         s = ptab_map(&t->task->ptab, state_address, ptr_pa(page), PAGE_SIZE, PTAB_READ | PTAB_WRITE);
     bool mapped = s == ORD_OK;
-    if (s == ORD_OK)
-        s = vm_take_guest_core(vm, core);
     if (s == ORD_OK) {
         v->vm = vm;
         v->thread = t;
@@ -36,8 +34,14 @@ status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t s
         v->mpidr = mpidr;
         v->index = vm->vcpu_count;
         arch_vcpu_init(v, &vm->ptab);
+        /* Another VM's lock does not keep it from taking the thread at this moment. */
+        if (!atomic_cas(&t->vcpu, (struct vcpu *)NULL, v))
+            s = ORD_BAD_STATE;
+        else if ((s = vm_take_guest_core(vm, core)) != ORD_OK)
+            atomic_store(&t->vcpu, (struct vcpu *)NULL);
+    }
+    if (s == ORD_OK) {
         vm->vcpu[vm->vcpu_count] = v;
-        t->vcpu = v;
         atomic_store(&vm->vcpu_count, vm->vcpu_count + 1);
         *out = v;
     } else {
@@ -96,9 +100,9 @@ void vcpu_handle_irq(struct vcpu *v)
 
 void vcpu_handle_kick(struct vcpu *v)
 {
-    if (!v->thread->in_guest)
+    /* What a run has answered already does not end the next one. */
+    if (!v->thread->in_guest || !atomic_exchange(&v->kicked, false))
         return;
-    v->kicked = false;
     vcpu_handle_irq(v);
     vcpu_exit(v, ORD_EXIT_KICK);
 }

@@ -20,13 +20,18 @@ status_t vm_create(uint64_t vppi, struct vm **out)
     if (!vm)
         return ORD_NO_MEMORY;
     vm->vppi = (uint8_t)vppi;
-    status_t s = ptab_init(&vm->ptab, arch_space_bits(), false, (uint16_t)space_id());
-    if (s == ORD_OK)
+    status_t s = ptab_init(&vm->ptab, arch_space_bits(), false, 0);
+    if (s == ORD_OK) {
         s = arch_vm_init(vm);
+        if (s != ORD_OK)
+            ptab_free(&vm->ptab);
+    }
     if (s != ORD_OK) {
         pool_free(ORD_POOL_TASK, vm);
         return s;
     }
+    /* Last: there are few, and they are not taken back. Nothing has run with the table yet. */
+    vm->ptab.vmid = (uint16_t)space_id();
     *out = vm;
     return ORD_OK;
 }
