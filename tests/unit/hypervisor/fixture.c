@@ -11,6 +11,7 @@ char *machine;
 
 void test_case(const char *name, void (*body)(void))
 {
+    fflush(stdout);
     pid_t child = fork();
     int status;
 
