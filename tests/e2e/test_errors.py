@@ -176,7 +176,7 @@ def test_wrong_configuration(tmp_path, line, words):
 
 
 def test_too_little_memory():
-    boot_fails("--mem", "256M", words=["memory"])
+    boot_fails("--mem", "128M", words=["cannot start", "memory"])
 
 
 def test_corrupt_device_tree(tmp_path):
