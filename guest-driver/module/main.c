@@ -92,12 +92,13 @@ exit_thread:
 }
 
 /*
- * No thread is left: each one, and each open file, holds a reference to the module. What may still be on its
- * way is a work's or an interrupt's last instructions.
+ * No thread is detached: each one, and each open file, holds a reference to the module. What may still be on
+ * its way is the release of one that has ended, and a work's or an interrupt's last instructions.
  */
 static HVD_REMOVE_TYPE main_remove(struct platform_device *pdev)
 {
 	hvd_chardev_exit();
+	hvd_thread_drain();
 	kobject_put(sysfs_folder);
 	unregister_reboot_notifier(&reboot_notifier);
 	hvd_probe_exit();

@@ -14,6 +14,7 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/uprobes.h>
+#include <linux/wait_bit.h>
 
 #include "hypercall.h"
 #include "thread.h"
@@ -28,6 +29,7 @@ struct hvd_thread __rcu *hvd_contexts[ORD_CONTEXT_MAX];
 static DEFINE_HASHTABLE(hash, 8);
 static DEFINE_RAW_SPINLOCK(hash_lock);
 static struct workqueue_struct *release_wq;
+static atomic_t thread_count = ATOMIC_INIT(0); /* started and not yet released */
 
 /**
  * hvd_thread_find() - the detached thread of a task
@@ -103,7 +105,8 @@ static void thread_release(struct work_struct *work)
 	kfree(t);
 	hvd_probe_put();
 	/* hvd_thread_exit() flushes the work queue, so this function's own end is safe too. */
-	module_put(THIS_MODULE);
+	if (atomic_dec_and_test(&thread_count))
+		wake_up_var(&thread_count);
 }
 
 /**
@@ -226,6 +229,7 @@ int hvd_thread_start(struct hvd_file *file, struct ord_ioc_detach *arg)
 	}
 
 	__module_get(THIS_MODULE);
+	atomic_inc(&thread_count);
 	t->task = get_task_struct(current);
 	t->file = hvd_file_get(file);
 	refcount_set(&t->refs, 1);
@@ -300,6 +304,8 @@ void hvd_thread_end(struct hvd_thread *t)
 	/* A queued park still points here and runs before current is gone: it drops the reference then. */
 	if (!test_bit(HVD_QUEUED, &t->flags))
 		hvd_thread_put(t);
+	/* Not when it is released, a while later: who has seen the last thread end may unload the module. */
+	module_put(THIS_MODULE);
 }
 
 static bool thread_any_detached(void)
@@ -361,9 +367,14 @@ int hvd_thread_init(void)
 	return release_wq ? 0 : -ENOMEM;
 }
 
-/* Only with no thread left: each one holds a reference to the module. */
+/* Waits for threads that have ended to be released; none is left otherwise, nor can one start. */
+void hvd_thread_drain(void)
+{
+	wait_var_event(&thread_count, !atomic_read(&thread_count));
+}
+
+/* After hvd_thread_drain(). */
 void hvd_thread_exit(void)
 {
-	rcu_barrier(); /* works that wait for their grace period */
 	destroy_workqueue(release_wq);
 }

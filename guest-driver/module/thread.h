@@ -95,6 +95,7 @@ void hvd_thread_put(struct hvd_thread *t);
 void hvd_thread_record(struct hvd_thread *t, struct ord_ioc_thread *record);
 void hvd_thread_stop_all(void);
 int hvd_thread_init(void);
+void hvd_thread_drain(void);
 void hvd_thread_exit(void);
 
 /* park.c */
