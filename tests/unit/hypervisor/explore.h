@@ -21,17 +21,25 @@
 #undef atomic_add
 #undef atomic_exchange
 #undef atomic_cas
-#define atomic_load(p)        (fake_point(), __atomic_load_n(p, __ATOMIC_SEQ_CST))
-#define atomic_store(p, v)    (fake_point(), __atomic_store_n(p, v, __ATOMIC_SEQ_CST), fake_point())
-#define atomic_or(p, v)       (fake_point(), __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST))
-#define atomic_and(p, v)      (fake_point(), __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST))
-#define atomic_add(p, v)      (fake_point(), __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST))
-#define atomic_exchange(p, v) (fake_point(), __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST))
+#define atomic_load(p)     (fake_point(), __atomic_load_n(p, __ATOMIC_SEQ_CST))
+#define atomic_store(p, v) (fake_point(), __atomic_store_n(p, v, __ATOMIC_SEQ_CST), fake_point())
+/* Before, and behind: plain accesses follow that others must not disturb. */
+#define EXPLORE_UPDATE(operation)                                                                            \
+    ({                                                                                                       \
+        fake_point();                                                                                        \
+        __typeof__(operation) result_ = operation;                                                           \
+        fake_point();                                                                                        \
+        result_;                                                                                             \
+    })
+#define atomic_or(p, v)       EXPLORE_UPDATE(__atomic_fetch_or(p, v, __ATOMIC_SEQ_CST))
+#define atomic_and(p, v)      EXPLORE_UPDATE(__atomic_fetch_and(p, v, __ATOMIC_SEQ_CST))
+#define atomic_add(p, v)      EXPLORE_UPDATE(__atomic_fetch_add(p, v, __ATOMIC_SEQ_CST))
+#define atomic_exchange(p, v) EXPLORE_UPDATE(__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST))
 #define atomic_cas(p, old, new)                                                                              \
     ({                                                                                                       \
         __typeof__(*(p)) expected_ = (old);                                                                  \
-        fake_point();                                                                                        \
-        __atomic_compare_exchange_n(p, &expected_, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);          \
+        EXPLORE_UPDATE(                                                                                      \
+            __atomic_compare_exchange_n(p, &expected_, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));     \
     })
 
 #endif

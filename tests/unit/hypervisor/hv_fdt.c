@@ -99,30 +99,26 @@ static void test_tree(void)
     free(tree);
 }
 
-/* NOPs wherever they may be: before and behind nodes and properties. */
-static void test_nops(void)
+/* The same tree with the structure block at the very end and, if asked for, NOPs wherever they may be. */
+static uint8_t *rearrange(const uint8_t *tree, uint64_t size, bool nops, uint64_t *grown_size)
 {
     struct fdt f;
-    uint64_t size;
-    uint8_t *tree = tree_compile(source, &size);
-    uint32_t structs, strings;
 
     CHECK(fdt_open(&f, tree, size) == ORD_OK);
-    structs = f.structs;
-    strings = f.strings_size;
-    /* Header and strings stay; the structure block moves to the end and grows. */
     uint8_t *grown = malloc(size + 2 * f.structs_size + 64);
     memcpy(grown, tree, size);
-    uint32_t to = (uint32_t)ALIGN_UP(size, 4), at = structs, start = to;
+    uint32_t to = (uint32_t)ALIGN_UP(size, 4), at = f.structs, start = to;
     memset(grown + size, 0, to - size);
-    while (at < structs + f.structs_size) {
+    while (at < f.structs + f.structs_size) {
         uint32_t token = tree[at + 3], length = 4;
         if (token == 1)
-            length += (uint32_t)ALIGN_UP(strlen((char *)tree + at + 4) + 1, 4);
+            length += (uint32_t)ALIGN_UP(strlen((const char *)tree + at + 4) + 1, 4);
         else if (token == 3)
             length += 8 + (uint32_t)ALIGN_UP(tree[at + 6] << 8 | tree[at + 7], 4);
-        memcpy(grown + to, "\0\0\0\4", 4);
-        to += 4;
+        if (nops) {
+            memcpy(grown + to, "\0\0\0\4", 4);
+            to += 4;
+        }
         memcpy(grown + to, tree + at, length);
         to += length;
         at += length;
@@ -133,9 +129,17 @@ static void test_nops(void)
     numbers[2] = __builtin_bswap32(start);
     numbers[9] = __builtin_bswap32(to - start);
     memcpy(grown, numbers, sizeof(numbers));
-    grown = realloc(grown, to);
-    CHECK(fdt_open(&f, grown, to) == ORD_OK);
-    CHECK(f.strings_size == strings);
+    *grown_size = to;
+    return realloc(grown, to);
+}
+
+static void test_nops(void)
+{
+    struct fdt f;
+    uint64_t size, grown_size;
+    uint8_t *tree = tree_compile(source, &size), *grown = rearrange(tree, size, true, &grown_size);
+
+    CHECK(fdt_open(&f, grown, grown_size) == ORD_OK);
     expect_tree(&f);
     free(grown);
     free(tree);
@@ -208,6 +212,30 @@ static uint64_t ask(const struct fdt *f)
     return sum;
 }
 
+/* The end of the block cuts a name, a property or a token off. */
+static void test_cut(void)
+{
+    uint64_t size, whole;
+    uint8_t *tree = tree_compile(source, &size), *grown = rearrange(tree, size, false, &whole);
+
+    for (uint64_t cut = 4; cut + size < whole; cut += 4) {
+        uint32_t numbers[10];
+        uint64_t length = whole - cut;
+        uint8_t *copy = malloc(length);
+        struct fdt f;
+        memcpy(copy, grown, length);
+        memcpy(numbers, copy, sizeof(numbers));
+        numbers[1] = __builtin_bswap32((uint32_t)length);
+        numbers[9] = __builtin_bswap32(__builtin_bswap32(numbers[9]) - (uint32_t)cut);
+        memcpy(copy, numbers, sizeof(numbers));
+        if (fdt_open(&f, copy, length) == ORD_OK)
+            ask(&f);
+        free(copy);
+    }
+    free(grown);
+    free(tree);
+}
+
 static void fuzz(const void *tree, uint64_t whole, uint32_t rounds, uint64_t seed)
 {
     uint32_t opened = 0;
@@ -232,7 +260,11 @@ static void test_fuzz(void)
     uint64_t size;
     void *tree = tree_compile(source, &size);
 
-    fuzz(tree, size, 100000, 42);
+    fuzz(tree, size, 50000, 42);
+    uint64_t grown_size;
+    uint8_t *grown = rearrange(tree, size, false, &grown_size);
+    fuzz(grown, grown_size, 50000, 43);
+    free(grown);
     free(tree);
 }
 
@@ -264,6 +296,7 @@ int main(int argc, char **argv)
     test_case("a small tree", test_tree);
     test_case("with NOPs everywhere", test_nops);
     test_case("header: every field", test_header);
+    test_case("cut off anywhere", test_cut);
     test_case("damaged trees", test_fuzz);
     test_case("trees of machines", test_machines);
     return 0;

@@ -101,28 +101,28 @@ static void test_stale(void)
 /* ---- several signallers ---- */
 
 #define SIGNALLERS 3
-#define ROUNDS     10000u
+#define BITS       20u
+#define ROUNDS     3000u
 
-static uint32_t acknowledged[SIGNALLERS][2];
+static uint32_t acknowledged[SIGNALLERS][BITS];
 static uint32_t finished;
 
-/* Two bits of its own, each signalled again when it has been received. */
+/* Bits of its own, each signalled again when it has been received. */
 static void *signaller(void *arg)
 {
     uint64_t i = (uint64_t)arg;
-    uint32_t sent[2] = {0, 0};
+    uint32_t sent[BITS] = {0}, left = BITS * ROUNDS;
 
     on_core((uint32_t)i + 1);
-    while (sent[0] < ROUNDS || sent[1] < ROUNDS) {
-        uint64_t bits = 0;
-        for (int k = 0; k < 2; k++)
+    while (left) {
+        uint32_t before = left;
+        for (unsigned k = 0; k < BITS; k++)
             if (sent[k] < ROUNDS && atomic_load(&acknowledged[i][k]) == sent[k]) {
-                bits |= BIT(i * 20 + (unsigned)k);
                 sent[k]++;
+                left--;
+                notify_signal(n, BIT(i * BITS + k));
             }
-        if (bits)
-            notify_signal(n, bits);
-        else
+        if (left == before)
             sched_yield();
     }
     atomic_add(&finished, 1u);
@@ -140,7 +140,7 @@ static void test_race(void)
     thread_block(b);
     for (uint64_t i = 0; i < SIGNALLERS; i++)
         CHECK(!pthread_create(&id[i], NULL, signaller, (void *)i));
-    while (total < SIGNALLERS * 2 * ROUNDS) {
+    while (total < SIGNALLERS * BITS * ROUNDS) {
         /* The thread calls, and maybe blocks; core_leave() comes back when it has its result. */
         CHECK(notify_wait(n, a) == ORD_OK);
         CHECK(core_leave(c) == a);
@@ -149,8 +149,8 @@ static void test_race(void)
         CHECK_EQUAL(a->arch.results, ++results);
         CHECK(a->arch.value);
         for (uint32_t i = 0; i < SIGNALLERS; i++)
-            for (uint32_t k = 0; k < 2; k++)
-                if (a->arch.value & BIT(i * 20 + k)) {
+            for (uint32_t k = 0; k < BITS; k++)
+                if (a->arch.value & BIT(i * BITS + k)) {
                     atomic_add(&acknowledged[i][k], 1u);
                     total++;
                 }
@@ -158,7 +158,8 @@ static void test_race(void)
     for (int i = 0; i < SIGNALLERS; i++)
         pthread_join(id[i], NULL);
     for (uint32_t i = 0; i < SIGNALLERS; i++)
-        CHECK(acknowledged[i][0] == ROUNDS && acknowledged[i][1] == ROUNDS);
+        for (uint32_t k = 0; k < BITS; k++)
+            CHECK_EQUAL(acknowledged[i][k], ROUNDS);
     CHECK(!n->bits && finished == SIGNALLERS);
 }
 
