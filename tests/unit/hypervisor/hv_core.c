@@ -182,7 +182,7 @@ static void test_kill(void)
 /* ---- one core against several ---- */
 
 #define POSTERS 3
-#define POSTS   30000u
+#define POSTS   10000u
 
 static uint32_t work[THREADS]; /* asked for and not done */
 static uint32_t posted, done;
@@ -236,7 +236,7 @@ static void race(void)
     pthread_t id[POSTERS];
 
     start(POSTERS + 1);
-    alarm(60);
+    alarm(110);
     cores[0].bound = polling ? &context : NULL;
     for (uint64_t i = 0; i < POSTERS; i++)
         CHECK(!pthread_create(&id[i], NULL, poster, (void *)(i + 1)));
@@ -273,7 +273,7 @@ static void test_race_user(void)
 static void *interrupter(void *arg)
 {
     on_core(1);
-    for (uint32_t i = 0; i < 3000; i++) {
+    for (uint32_t i = 0; i < 1500; i++) {
         uint32_t before = atomic_load(&done);
         thread_post(thread[1], THREAD_OP_WAKE);
         while (atomic_load(&done) == before)
@@ -288,11 +288,11 @@ static void test_user(void)
 
     start(2);
     struct core *c = core_self();
-    alarm(60);
+    alarm(110);
     thread[1]->prio = 20;
     thread_wake(thread[0]);
     CHECK(!pthread_create(&id, NULL, interrupter, NULL));
-    while (done < 3000) {
+    while (done < 1500) {
         struct thread *t = core_leave(c);
         if (t == thread[1]) {
             enter(c);
@@ -493,9 +493,9 @@ static void test_barrier_race(void)
     pthread_t id;
 
     start(2);
-    alarm(60);
+    alarm(110);
     CHECK(!pthread_create(&id, NULL, user, NULL));
-    for (uint32_t r = 1; r <= 20000; r++) {
+    for (uint32_t r = 1; r <= 8000; r++) {
         WRITE_ONCE(round_no, r);
         for (uint32_t i = r % 64; i; i--)
             __asm__ volatile("");

@@ -136,7 +136,7 @@ static void test_race(void)
 
     start();
     struct core *c = core_self();
-    alarm(60);
+    alarm(110);
     thread_block(b);
     for (uint64_t i = 0; i < SIGNALLERS; i++)
         CHECK(!pthread_create(&id[i], NULL, signaller, (void *)i));
