@@ -30,12 +30,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char usage[] = "[--detach-worker] [--core N] [--rounds N] [--only NAME]\n"
-                            "  --rounds N   of the cheap kind; expensive kinds do a fraction of it (100000)\n"
-                            "  --only NAME  one kind: remap, discard, protect, unmap, fork, move";
+static const char usage[] =
+    "[--detach-worker] [--core N] [--rounds N] [--only NAME]\n"
+    "  --rounds N   of the cheap kind; expensive kinds do a fraction of it (100000)\n"
+    "  --only NAME  one kind: remap, wide, fresh, move, discard, protect, unmap, fork";
 
 #define PAGE       4096ul
 #define FILE_PAGES 4
+#define WIDE_PAGES 600 /* more than Linux invalidates one by one */
 #define HANG       600 /* seconds without any progress that count as a hang, however slow the machine */
 
 /* One page as both threads see it. */
@@ -50,6 +52,7 @@ enum mode {
     MODE_READ,  /* id must be control.id when stable; also writes, to whatever is mapped */
     MODE_WRITE, /* the page must hold what it wrote last */
     MODE_TOUCH, /* a write that faults is counted, then it waits for the next phase */
+    MODE_WIDE,  /* as READ, on any page of the range */
     MODE_EXIT,
 };
 
@@ -71,14 +74,15 @@ static struct control {
 
 static struct page *page;              /* the contested one */
 static struct page *alias[FILE_PAGES]; /* second mapping of the file's pages */
-static int file = -1;
+static struct page *wide_alias;        /* and of the wide range's file, twice as long as the range */
+static int file = -1, wide_file = -1;
 static const char *kind_name = "start";
 static __thread sigjmp_buf *on_fault;
 
 static void fault_handler(int number, siginfo_t *info, void *context)
 {
     (void)context;
-    if (on_fault && info->si_addr >= (void *)page && info->si_addr < (void *)(page + 1))
+    if (on_fault && info->si_addr >= (void *)page && info->si_addr < (void *)(page + WIDE_PAGES))
         siglongjmp(*on_fault, 1);
     test_fail("signal %d at %p in %s, round %lu", number, info->si_addr, kind_name,
               atomic_load(&control->round));
@@ -115,6 +119,24 @@ static void worker_read(unsigned long *written)
     if (id != expected && id != also)
         test_fail("stale read in %s, round %lu: page %#lx, expected %#lx", kind_name,
                   atomic_load(&control->round), id, expected);
+    atomic_fetch_add(&control->checks, 1);
+}
+
+/* Page i of the range holds the id of the first one + i. */
+static void worker_wide(unsigned long *written)
+{
+    const unsigned long before = atomic_load(&control->phase);
+    const unsigned long i = ++*written * 7 % WIDE_PAGES;
+    const unsigned long id = atomic_load(&page[i].id);
+    unsigned long expected;
+
+    atomic_store(&page[i].writes, *written);
+    expected = atomic_load(&control->id) + i;
+    if (before % 2 || atomic_load(&control->phase) != before)
+        return;
+    if (id != expected)
+        test_fail("stale read in %s, round %lu: page %lu is %#lx, expected %#lx", kind_name,
+                  atomic_load(&control->round), i, id, expected);
     atomic_fetch_add(&control->checks, 1);
 }
 
@@ -185,6 +207,8 @@ static void *worker(void *argument)
             worker_write(&written);
         else if (mode == MODE_TOUCH)
             worker_touch(&written);
+        else if (mode == MODE_WIDE)
+            worker_wide(&written);
         atomic_fetch_add(&control->loops, 1);
     }
     return NULL;
@@ -262,6 +286,20 @@ static void kind_remap(unsigned long round)
     phase_end(index + 1, index + 1);
     if (round % 64 == 0)
         check_unreachable(alias[(index + FILE_PAGES - 1) % FILE_PAGES]);
+}
+
+/* The whole range moves along its file: one invalidation of the address space instead of one per page. */
+static void kind_wide(unsigned long round)
+{
+    const unsigned long shift = round % WIDE_PAGES;
+
+    phase_begin();
+    if (mmap(page, WIDE_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+             wide_file, (off_t)(shift * PAGE)) != page)
+        test_fail("mmap in %s: %s", kind_name, strerror(errno));
+    phase_end(shift + 1, shift + 1);
+    if (round % 16 == 15 && shift)
+        check_unreachable(&wide_alias[shift - 1]);
 }
 
 /* The page is dropped: zero afterwards, until main writes. */
@@ -392,10 +430,10 @@ static const struct kind {
     unsigned int fraction; /* of the rounds */
     bool file;             /* begins with page FILE_PAGES - 1 of the file, else with an anonymous one */
 } kinds[] = {
-    {"remap", kind_remap, MODE_READ, 1, true},        {"fresh", kind_fresh, MODE_READ, 5, false},
-    {"move", kind_move, MODE_READ, 20, true},         {"discard", kind_discard, MODE_READ, 50, false},
-    {"protect", kind_protect, MODE_TOUCH, 100, true}, {"unmap", kind_unmap, MODE_TOUCH, 100, true},
-    {"fork", kind_fork, MODE_WRITE, 500, false},
+    {"remap", kind_remap, MODE_READ, 1, true},       {"wide", kind_wide, MODE_WIDE, 60, false},
+    {"fresh", kind_fresh, MODE_READ, 5, false},      {"move", kind_move, MODE_READ, 20, true},
+    {"discard", kind_discard, MODE_READ, 50, false}, {"protect", kind_protect, MODE_TOUCH, 100, true},
+    {"unmap", kind_unmap, MODE_TOUCH, 100, true},    {"fork", kind_fork, MODE_WRITE, 500, false},
 };
 
 static void run_kind(const struct kind *kind, unsigned long rounds)
@@ -415,6 +453,10 @@ static void run_kind(const struct kind *kind, unsigned long rounds)
         id = atomic_load(&page->id);
     } else {
         map_page(0, -1, 0);
+    }
+    if (kind->mode == MODE_WIDE) {
+        kind_wide(0);
+        id = 1;
     }
     phase_end(id, id);
     set_mode(kind->mode);
@@ -438,7 +480,7 @@ static void prepare(void)
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     control = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    page = mmap(NULL, WIDE_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     file = memfd_create("mm-race", MFD_CLOEXEC);
     CHECK(control != MAP_FAILED && page != MAP_FAILED && file >= 0);
     CHECK(ftruncate(file, FILE_PAGES * PAGE) == 0);
@@ -447,6 +489,12 @@ static void prepare(void)
         CHECK(alias[i] != MAP_FAILED);
         atomic_store(&alias[i]->id, i + 1);
     }
+    wide_file = memfd_create("mm-race-wide", MFD_CLOEXEC);
+    CHECK(wide_file >= 0 && ftruncate(wide_file, 2 * WIDE_PAGES * PAGE) == 0);
+    wide_alias = mmap(NULL, 2 * WIDE_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, wide_file, 0);
+    CHECK(wide_alias != MAP_FAILED);
+    for (unsigned long i = 0; i < 2 * WIDE_PAGES; i++)
+        atomic_store(&wide_alias[i].id, i + 1);
     CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
     CHECK(sigaction(SIGBUS, &action, NULL) == 0);
     signal(SIGALRM, hang_handler);
