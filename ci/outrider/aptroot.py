@@ -92,8 +92,9 @@ def _mirrors():
         elif re.fullmatch(r"(bookworm|trixie|stable|oldstable)", release):
             archive = archive or uri
             keyring = keyring or signed
-    archive = archive or "http://deb.debian.org/debian"
-    security = security or "http://security.debian.org/debian-security"
+    if not archive:
+        raise SetupError("no Debian archive is in the sources of apt: add one and run apt-get update")
+    security = security or archive.rstrip("/") + "-security"
     if not keyring or not keyring.startswith("/"):
         keyring = KEYRING
     return archive, security, keyring
