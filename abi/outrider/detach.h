@@ -24,13 +24,14 @@
 
 /* info(version) -> x1 ABI version, x2 feature bits, x3 context_max. BAD_VERSION if the major differs. */
 #define ORD_HC_INFO ORD_HC(0x01)
-/* core_info(core) -> x1 flags ORD_CORE_*, x2 context bound to it + 1 (0 = none), x3 MPIDR affinity. */
+/* core_info(core) -> x1 flags ORD_CORE_* (15:0) and number of contexts on it (31:16), x2 one of these + 1 (0
+ * = none), x3 MPIDR affinity. */
 #define ORD_HC_CORE_INFO ORD_HC(0x02)
 /* pool_info(pool ORD_POOL_*) -> x1 in use, x2 capacity. */
 #define ORD_HC_POOL_INFO ORD_HC(0x03)
 /* setup(ipa of the event page or ORD_SETUP_NONE). Page-aligned guest RAM. BUSY while contexts exist. */
 #define ORD_HC_SETUP ORD_HC(0x04)
-/* create(frame ipa, core or ORD_CORE_ANY, priority, flags = 0) -> x1 context id. */
+/* create(frame ipa, core or ORD_CORE_ANY, priority, flags ORD_CREATE_*) -> x1 context id. */
 #define ORD_HC_CREATE ORD_HC(0x05)
 /* run(context): the hypervisor owns the frame until it writes an event other than RUNNING. */
 #define ORD_HC_RUN ORD_HC(0x06)
@@ -46,6 +47,9 @@
 #define ORD_HC_BARRIER ORD_HC(0x0b)
 /* core_stats(core) -> x1 entries to the hypervisor, x2 interrupts, x3 exits from it, since boot. */
 #define ORD_HC_CORE_STATS ORD_HC(0x0c)
+/* log(position, ipa of a page of guest RAM) -> x1 next position, x2 bytes written to the page, x3 bytes lost
+ * before. */
+#define ORD_HC_LOG ORD_HC(0x0d)
 
 #define ORD_SETUP_NONE (~0ull)
 #define ORD_FLUSH_ALL  (~0ull)
@@ -54,10 +58,22 @@
 /* Feature bits of info(). */
 #define ORD_FEATURE_HW_TLB (1ull << 0) /* Linux's broadcast TLB invalidation reaches host cores */
 
+#define ORD_FEATURE_SHARED (1ull << 1) /* ORD_CREATE_SHARED */
+#define ORD_FEATURE_LOG    (1ull << 2) /* ORD_HC_LOG */
+
+/*
+ * Flags of create(). A context without SHARED has its core for itself: BUSY if there is another one, and
+ * for each that comes. Contexts with SHARED share a core by priority, and round-robin within one.
+ */
+#define ORD_CREATE_SHARED (1u << 0)
+
 /* Flags of core_info(). */
-#define ORD_CORE_GUEST   (1u << 0) /* runs vCPUs of this VM */
-#define ORD_CORE_HOST    (1u << 1) /* detached threads of this VM may run on it */
-#define ORD_CORE_RUNNING (1u << 2) /* a detached thread executes on it now */
+#define ORD_CORE_GUEST       (1u << 0) /* runs vCPUs of this VM */
+#define ORD_CORE_HOST        (1u << 1) /* detached threads of this VM may run on it */
+#define ORD_CORE_RUNNING     (1u << 2) /* a detached thread executes on it now */
+#define ORD_CORE_SHARED      (1u << 3) /* has contexts, all of them created with ORD_CREATE_SHARED */
+#define ORD_CORE_FLAGS       0xffffu
+#define ORD_CORE_COUNT_SHIFT 16 /* number of contexts */
 
 /* Pools of pool_info(). */
 enum ord_pool {
@@ -116,8 +132,10 @@ struct ord_stats {
     uint64_t irqs;       /* interrupts taken by the core while the thread ran, recalls included */
     uint64_t hostcalls;  /* served by the hypervisor, without leaving */
     uint64_t exits;      /* all entries to the hypervisor while the thread ran */
+    uint64_t preempted;  /* times that another thread of its core went before it */
+    uint64_t reserved[7];
 };
-ORD_ASSERT(sizeof(struct ord_stats) == 64);
+ORD_ASSERT(sizeof(struct ord_stats) == 128);
 
 /*
  * Frame: one page of guest RAM per context, normal memory, mapped cacheable by both sides. The hypervisor
@@ -173,7 +191,7 @@ struct ord_frame {
     uint64_t fp_reserved2[14];
     /* statistics, hypervisor to guest */
     struct ord_stats stats;
-    uint8_t reserved[ORD_PAGE_SIZE - 1312];
+    uint8_t reserved[ORD_PAGE_SIZE - 1376];
 };
 ORD_ASSERT(offsetof(struct ord_frame, wait) == 64);
 ORD_ASSERT(offsetof(struct ord_frame, x) == 128);

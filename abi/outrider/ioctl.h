@@ -28,13 +28,13 @@ struct ord_ioc_head {
 
 struct ord_ioc_core {
     uint64_t mpidr;
-    uint32_t flags;   /* ORD_CORE_* ; 0: no such core */
-    uint32_t context; /* bound context + 1, 0 = none */
+    uint32_t flags;   /* ORD_CORE_*, without the number; 0: no such core */
+    uint32_t context; /* one of its contexts + 1, 0 = none */
     uint64_t entries; /* entries to the hypervisor since boot */
     uint64_t irqs;    /* interrupts taken by the hypervisor since boot */
     uint64_t runs;
-    int32_t tid; /* of the thread that is detached there, as the caller's pid namespace sees it; 0 = none */
-    uint32_t reserved;
+    int32_t tid; /* of that context's thread, as the caller's pid namespace sees it; 0 = none */
+    uint32_t context_count;
 };
 
 struct ord_ioc_info {
@@ -47,24 +47,49 @@ struct ord_ioc_info {
     struct ord_ioc_core core[ORD_IOC_CORES_MAX];
 };
 
+/* Flags of a thread or group. */
+#define ORD_DETACH_SHARED (1u << 0) /* may share its core with others that may, by priority and round-robin  \
+                                     */
+#define ORD_DETACH_SIGDEBUG (1u << 1) /* wants SIGXCPU when it leaves its core (below) */
+#define ORD_DETACH_FLAGS    (ORD_DETACH_SHARED | ORD_DETACH_SIGDEBUG)
+
 /*
- * Detaches the calling thread when it next goes to user mode, also across execve.
+ * Who may: a file that is open for writing, or CAP_SYS_NICE. For a thread of another process,
+ * PTRACE_MODE_ATTACH rights on it as well. EPERM otherwise. The same for ATTACH, SET, GROUP and TRACE.
+ *
+ * Detaches a thread when it next goes to user mode, also across execve.
  * EBUSY: already detached, or the core is taken. ENODEV: no such core. EPERM: Linux owns the core, or the
- * caller may not. EOPNOTSUPP: a 32-bit task or one with hardware breakpoints. ENOMEM: out of contexts.
- * EINVAL: priority outside ORD_PRIO_MIN..ORD_PRIO_MAX or reserved fields.
+ * caller may not. ESRCH: no such thread, or it is exiting. EOPNOTSUPP: a 32-bit task, a kernel thread, or
+ * (the caller itself) one with hardware breakpoints. ENOMEM: out of contexts or memory. ESHUTDOWN: Linux goes
+ * down. EIO: the hypervisor broke its word. EINVAL: priority outside ORD_PRIO_MIN..ORD_PRIO_MAX, unknown
+ * flags.
  */
 struct ord_ioc_detach {
     struct ord_ioc_head head;
     uint32_t core; /* or ORD_CORE_ANY: a free host core; ENOSPC if there is none. Out: the core chosen */
     uint32_t prio;
-    uint32_t flags; /* 0 */
-    uint32_t reserved;
+    uint32_t flags; /* ORD_DETACH_* */
+    int32_t tid;    /* 0: the caller */
 };
 
 enum ord_thread_state {
     ORD_THREAD_ATTACHED = 0, /* runs in Linux for now (system call, signal handler, …) and will go back */
     ORD_THREAD_DETACHED = 1, /* runs on its host core */
-    ORD_THREAD_ENDED = 2,    /* only from ORD_IOC_LAST: has exited, or attached itself */
+    ORD_THREAD_ENDED = 2,    /* only from ORD_IOC_LAST: has exited, or was attached for good */
+};
+
+/* Why a detached thread left its core. */
+enum ord_cause {
+    ORD_CAUSE_NONE = 0,
+    ORD_CAUSE_SYSCALL = 1,   /* number: of the call; address: its first argument */
+    ORD_CAUSE_FAULT = 2,     /* page fault, resolved without native execution. number: ESR; address */
+    ORD_CAUSE_NATIVE = 3,    /* page fault that Linux has to see natively. number: ESR; address */
+    ORD_CAUSE_EXCEPTION = 4, /* number: ESR; address: FAR */
+    ORD_CAUSE_SIGNAL =
+        5,               /* recalled: a signal, stop, freezer or debugger. number: of the signal, 0 if none */
+    ORD_CAUSE_DEBUG = 6, /* not captured: breakpoints, watchpoints, single step */
+    ORD_CAUSE_OTHER = 7, /* not captured: restartable sequence, no ASID, … */
+    ORD_CAUSE_COUNT = 8,
 };
 
 struct ord_ioc_thread {
@@ -77,9 +102,21 @@ struct ord_ioc_thread {
     char comm[16];
     uint64_t forwards;   /* native returns to Linux, for whatever reason */
     uint64_t recaptures; /* times that the re-capture timer had to bring it back */
-    uint64_t reserved[2];
-    struct ord_stats stats; /* the hypervisor's */
+    uint32_t flags;      /* ORD_DETACH_* */
+    uint32_t sigdebugs;  /* sent */
+    uint64_t reserved;
+    uint64_t cause_count[ORD_CAUSE_COUNT];
+    uint64_t cause_ticks[ORD_CAUSE_COUNT]; /* of the system counter, from the event to the next run */
+    struct ord_stats stats;                /* the hypervisor's */
 };
+
+/*
+ * SIGDEBUG, as EVL's: with ORD_DETACH_SIGDEBUG a thread gets SIGXCPU, code SI_QUEUE, value
+ * ORD_SIGDEBUG_MARKER | cause, when it has left its core for one of the causes SYSCALL to EXCEPTION. Only
+ * while it has a handler for that signal and does not block it, so that start-up and the handler are left in
+ * peace.
+ */
+#define ORD_SIGDEBUG_MARKER 0x4f524400u
 
 /* Lists detached threads that the caller may see: those of its pid namespace. */
 struct ord_ioc_list {
@@ -102,18 +139,90 @@ struct ord_ioc_stat {
  * them. ESRCH: none has ended yet.
  */
 
-/* Brings the calling thread back to Linux for good. EINVAL-free no-op if it is not detached. */
+/*
+ * Brings a thread back to Linux for good; it is an ordinary thread on return, but for a call or fault that it
+ * waits in. No error if it is not detached. ESRCH: no such thread. EPERM as at DETACH.
+ */
 struct ord_ioc_attach {
     struct ord_ioc_head head;
-    uint64_t reserved;
+    int32_t tid; /* 0: the caller */
+    uint32_t reserved;
+};
+
+/*
+ * Moves a detached thread to another core (ORD_CORE_ANY: stays), gives it a priority (0: keeps). It leaves
+ * its core for a moment. Errors as DETACH; ESRCH: not detached.
+ */
+struct ord_ioc_set {
+    struct ord_ioc_head head;
+    uint32_t core;
+    uint32_t prio;
+    int32_t tid; /* 0: the caller */
+    uint32_t reserved;
+};
+
+/*
+ * New threads of a process are detached as they start, before their first instruction, each onto the next
+ * core of the list. Goes on across execve, ends with the process; its children do not have it. core_count 0
+ * ends it; threads that are detached stay so. What fails for a new thread is in the kernel's log, and that
+ * thread runs in Linux.
+ */
+#define ORD_GROUP_CORES_MAX 32
+
+struct ord_ioc_group {
+    struct ord_ioc_head head;
+    int32_t pid;    /* of the process, 0: the caller's */
+    uint32_t flags; /* ORD_DETACH_* of these threads */
+    uint32_t prio;
+    uint32_t core_count;
+    uint32_t core[ORD_GROUP_CORES_MAX];
+};
+
+/*
+ * What a thread left its core for, oldest first. The first call starts recording; entries are kept for about
+ * a thousand events. Of a thread that has ended: ESRCH. EPERM as at DETACH.
+ */
+#define ORD_TRACE_BATCH 64
+
+struct ord_trace_entry {
+    uint64_t time; /* of the event, in ticks of the system counter */
+    uint64_t cost; /* ticks from the event to the next run; 0: has not run again yet */
+    uint64_t pc;   /* of the instruction; behind it for SYSCALL */
+    uint64_t address;
+    uint32_t cause; /* enum ord_cause, with number and address as said there */
+    uint32_t number;
+};
+
+struct ord_ioc_trace {
+    struct ord_ioc_head head;
+    int32_t tid;        /* 0: the caller */
+    uint32_t count;     /* out */
+    uint64_t position;  /* of the next entry to read; 0 at first. Out: behind the last one */
+    uint64_t lost;      /* out: overwritten before they were read */
+    uint64_t frequency; /* out: ticks per second */
+    struct ord_trace_entry entry[ORD_TRACE_BATCH];
+};
+
+/* The hypervisor's log: text from `position` on. For files open for writing, and CAP_SYSLOG. */
+struct ord_ioc_log {
+    struct ord_ioc_head head;
+    uint64_t position; /* 0 at first; out: of the next byte */
+    uint64_t lost;     /* out: bytes that were overwritten before they were read */
+    uint32_t size;     /* out */
+    uint32_t reserved;
+    char text[ORD_PAGE_SIZE];
 };
 
 #define ORD_IOC_INFO   _IOWR('o', 0x01, struct ord_ioc_info)
 #define ORD_IOC_DETACH _IOWR('o', 0x02, struct ord_ioc_detach)
 #define ORD_IOC_ATTACH _IOWR('o', 0x03, struct ord_ioc_attach)
 /* The list is larger than an ioctl's encoded size may be on some architectures: size travels in head. */
-#define ORD_IOC_LIST _IO('o', 0x04)
-#define ORD_IOC_STAT _IOWR('o', 0x05, struct ord_ioc_stat)
-#define ORD_IOC_LAST _IOWR('o', 0x06, struct ord_ioc_stat)
+#define ORD_IOC_LIST  _IO('o', 0x04)
+#define ORD_IOC_STAT  _IOWR('o', 0x05, struct ord_ioc_stat)
+#define ORD_IOC_LAST  _IOWR('o', 0x06, struct ord_ioc_stat)
+#define ORD_IOC_SET   _IOWR('o', 0x07, struct ord_ioc_set)
+#define ORD_IOC_GROUP _IOWR('o', 0x08, struct ord_ioc_group)
+#define ORD_IOC_TRACE _IOWR('o', 0x09, struct ord_ioc_trace)
+#define ORD_IOC_LOG   _IOWR('o', 0x0a, struct ord_ioc_log)
 
 #endif

@@ -196,7 +196,7 @@ int hvd_thread_start(struct hvd_file *file, struct ord_ioc_detach *arg)
 	struct hvd_thread *t;
 	int err;
 
-	if (arg->prio < ORD_PRIO_MIN || arg->prio > ORD_PRIO_MAX || arg->flags || arg->reserved)
+	if (arg->prio < ORD_PRIO_MIN || arg->prio > ORD_PRIO_MAX || arg->flags || arg->tid)
 		return -EINVAL;
 	if (is_compat_task() || thread_has_breakpoints(current))
 		return -EOPNOTSUPP;

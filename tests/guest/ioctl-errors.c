@@ -98,8 +98,8 @@ static void test_detach(void)
     request.flags = 1;
     expect("detach, flags", EINVAL, ORD_IOC_DETACH, &request);
     request = detach(host_core);
-    request.reserved = 1;
-    expect("detach, reserved", EINVAL, ORD_IOC_DETACH, &request);
+    request.tid = -1;
+    expect("detach, no such thread", EINVAL, ORD_IOC_DETACH, &request);
     CHECK(!is_detached());
 
     request = detach(host_core);
