@@ -48,8 +48,7 @@ struct ord_ioc_info {
 };
 
 /* Flags of a thread or group. */
-#define ORD_DETACH_SHARED (1u << 0) /* may share its core with others that may, by priority and round-robin  \
-                                     */
+#define ORD_DETACH_SHARED   (1u << 0) /* may share its core: by priority, then round-robin */
 #define ORD_DETACH_SIGDEBUG (1u << 1) /* wants SIGXCPU when it leaves its core (below) */
 #define ORD_DETACH_FLAGS    (ORD_DETACH_SHARED | ORD_DETACH_SIGDEBUG)
 
