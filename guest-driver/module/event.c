@@ -15,6 +15,7 @@
 #include <linux/percpu.h>
 #include <linux/platform_device.h>
 
+#include "debug.h"
 #include "hypercall.h"
 #include "thread.h"
 
@@ -27,6 +28,7 @@ static void event_wake(u32 context)
 {
 	struct hvd_thread *t;
 
+	hvd_debug_point(HVD_POINT_IRQ);
 	rcu_read_lock();
 	t = rcu_dereference(hvd_contexts[context]);
 	/* Only a sleeper asks: it has set the word before the hypervisor set the bit. */

@@ -17,6 +17,7 @@
 #include <asm/arch_timer.h>
 #include <asm/timex.h>
 
+#include "debug.h"
 #include "hypercall.h"
 #include "thread.h"
 
@@ -61,6 +62,7 @@ bool hvd_park_queue(struct hvd_thread *t)
 	if (test_and_set_bit(HVD_QUEUED, &t->flags))
 		return true;
 	t->requeues = 0;
+	hvd_debug_point(HVD_POINT_QUEUE);
 	/* Only ever TWA_RESUME: a signal-like wake-up would run the work inside of get_signal(). */
 	if (!task_work_add(current, &t->work, TWA_RESUME))
 		return true;
@@ -95,9 +97,11 @@ static bool park_run(struct hvd_thread *t)
 	if (READ_ONCE(hvd_stopping) || signal_pending(current))
 		return false;
 
+	hvd_debug_point_sleep(HVD_POINT_RUN);
 	/* Written here as well: the hypervisor takes the frame over on another core, a moment later. */
 	WRITE_ONCE(t->frame->event, ORD_EVENT_RUNNING);
 	status = hvd_call_run(t->context);
+	hvd_debug_point_sleep(HVD_POINT_RAN);
 	if (status == ORD_OK)
 		return true;
 
@@ -116,6 +120,7 @@ static void park_recall(struct hvd_thread *t)
 	u64 end = get_cycles() + park_ticks(PARK_RECALL_SPIN_US);
 	unsigned int waits = 0;
 
+	hvd_debug_point_sleep(HVD_POINT_RECALL);
 	hvd_call_recall(t->context);
 	while (park_event(t) == ORD_EVENT_RUNNING && get_cycles() < end)
 		cpu_relax();
@@ -163,12 +168,14 @@ sleep:
 		/* Plain TASK_INTERRUPTIBLE: a freezable sleep would be frozen without being woken. */
 		hvd_event_wait_prepare(t->frame);
 		set_current_state(TASK_INTERRUPTIBLE); /* full barrier: wait word before event word */
+		hvd_debug_point(HVD_POINT_WAIT);
 		if (park_event(t) != ORD_EVENT_RUNNING)
 			break;
 		if (signal_pending(current) || READ_ONCE(hvd_stopping)) {
 			recall = true;
 			break;
 		}
+		hvd_debug_point(HVD_POINT_SLEEP);
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
@@ -191,6 +198,7 @@ static void park_return(struct hvd_thread *t, struct pt_regs *regs, u32 event)
 	hvd_rseq_show(t);
 	t->forwards++;
 	clear_bit(HVD_DROPPED, &t->flags);
+	hvd_debug_point_sleep(HVD_POINT_RETURN);
 
 	switch (event) {
 	case ORD_EVENT_SYSCALL:
@@ -222,6 +230,7 @@ static void park(struct hvd_thread *t)
 	if (test_and_clear_bit(HVD_TIMER, &t->flags))
 		t->recaptures++;
 
+	hvd_debug_point_sleep(HVD_POINT_CAPTURED);
 	do {
 		again = false;
 		if (!park_run(t))
@@ -229,6 +238,7 @@ static void park(struct hvd_thread *t)
 		ran = true;
 		park_wait(t);
 		event = park_event(t);
+		hvd_debug_point_sleep(HVD_POINT_EVENT);
 		if (event == ORD_EVENT_FAULT)
 			again = hvd_fault_resolve(t);
 		else
@@ -257,6 +267,7 @@ static void park_work(struct callback_head *head)
 	bool others = head->next || task_work_pending(current);
 
 	clear_bit(HVD_QUEUED, &t->flags);
+	hvd_debug_point_sleep(HVD_POINT_WORK);
 	if (test_bit(HVD_ENDED, &t->flags)) {
 		hvd_thread_put(t);
 		return;

@@ -15,6 +15,7 @@
 #include <asm/ptrace.h>
 
 #include "compat.h"
+#include "debug.h"
 #include "thread.h"
 
 /* The first look after a fault or signal; the first one after an SVC. */
@@ -118,6 +119,7 @@ static enum hrtimer_restart recapture_timer(struct hrtimer *timer)
 	struct hvd_thread *t = container_of(timer, struct hvd_thread, timer);
 	enum hrtimer_restart restart = HRTIMER_NORESTART;
 
+	hvd_debug_point(HVD_POINT_TIMER);
 	raw_spin_lock(&t->lock);
 	/* Armed again while this one was waiting for the lock. */
 	if (hrtimer_is_queued(timer) || recapture_is_over(t))
@@ -145,6 +147,7 @@ static void recapture_chase(void *info)
 	struct hvd_thread *t = info;
 	unsigned long irq_flags;
 
+	hvd_debug_point(HVD_POINT_CHASE);
 	raw_spin_lock_irqsave(&t->lock, irq_flags);
 	if (!recapture_is_over(t)) {
 		if (t->task == current && !recapture_here(t))
@@ -175,6 +178,7 @@ void hvd_recapture_arm(struct hvd_thread *t, bool soon, u64 pc)
 	/* The hot path: a timer from an earlier call is still on its way, and will do. */
 	if (!soon) {
 		smp_mb(); /* state before armed: pairs with recapture_is_over() */
+		hvd_debug_point(HVD_POINT_ARM);
 		if (READ_ONCE(t->armed))
 			return;
 	}

@@ -16,6 +16,7 @@
 #include <linux/uprobes.h>
 #include <linux/wait_bit.h>
 
+#include "debug.h"
 #include "hypercall.h"
 #include "thread.h"
 
@@ -94,6 +95,7 @@ static void thread_release(struct work_struct *work)
 {
 	struct hvd_thread *t = container_of(to_rcu_work(work), struct hvd_thread, release);
 
+	hvd_debug_point_sleep(HVD_POINT_RELEASE);
 	hvd_recapture_cancel(t);
 	if (t->mm_left)
 		mmdrop(t->mm_left);
@@ -146,6 +148,7 @@ static void thread_publish(struct hvd_thread *t)
 	raw_spin_lock_irqsave(&hash_lock, irq_flags);
 	hash_add_rcu(hash, &t->node, (unsigned long)t->task);
 	raw_spin_unlock_irqrestore(&hash_lock, irq_flags);
+	hvd_debug_point(HVD_POINT_PUBLISH);
 	hvd_recapture_arm(t, true, 0);
 }
 
@@ -289,6 +292,7 @@ void hvd_thread_end(struct hvd_thread *t)
 	unsigned long irq_flags;
 
 	hvd_recapture_stop(t);
+	hvd_debug_point(HVD_POINT_END);
 	raw_spin_lock_irqsave(&hash_lock, irq_flags);
 	hash_del_rcu(&t->node);
 	raw_spin_unlock_irqrestore(&hash_lock, irq_flags);
@@ -299,6 +303,7 @@ void hvd_thread_end(struct hvd_thread *t)
 
 	/* First the context, with its table base, then the TLB, then the pin that kept the ASID ours. */
 	thread_destroy_context(t);
+	hvd_debug_point(HVD_POINT_ENDED);
 	t->mm_left = hvd_space_leave(t);
 
 	/* A queued park still points here and runs before current is gone: it drops the reference then. */
