@@ -33,12 +33,15 @@ struct context {
     struct ord_frame *frame; /* guest memory: nothing read from it is trusted */
     uint32_t id;
     uint32_t state;
-    bool taken;            /* created and not destroyed; under vm->lock */
+    bool taken;            /* created and not destroyed; under vm->lock, as `shared` */
+    bool shared;           /* may share its core with others that may */
     uint32_t recall_asked; /* by the guest, for the current run */
     struct ord_stats stats;
 };
 
-status_t context_create(struct vm *vm, uint64_t frame, uint64_t core, uint64_t prio, uint32_t *id) MUST_CHECK;
+/* flags: ORD_CREATE_* */
+status_t context_create(struct vm *vm, uint64_t frame, uint64_t core, uint64_t prio, uint64_t flags,
+                        uint32_t *id) MUST_CHECK;
 status_t context_run(struct vm *vm, uint64_t id) MUST_CHECK;
 status_t context_recall(struct vm *vm, uint64_t id) MUST_CHECK;
 status_t context_destroy(struct vm *vm, uint64_t id) MUST_CHECK;
@@ -48,6 +51,9 @@ status_t context_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio) M
 void context_handle_run(struct context *c);
 void context_handle_recall(struct context *c);
 void context_handle_stop(struct context *c);
+
+/* Another thread of its core goes before it. */
+void context_preempted(struct context *c);
 
 /* Ends a run: registers are in the frame already; writes the event and tells the guest. */
 void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64_t far, uint64_t ipa);

@@ -5,6 +5,10 @@
  * mailbox: a lock-free stack of threads with ops set. Senders push, then look at `mode` behind a full
  * barrier; the owner sets `mode`, full barrier, looks at the mailbox. So either the owner sees the thread
  * or the sender sees a mode that needs an interrupt (USER, SLEEP).
+ *
+ * The highest priority runs; among equals, each has turns of CORE_SLICE_MS. Who is preempted by a higher one
+ * stays first and has the rest of its turn later. With one ready thread of the highest priority there is no
+ * timer: nothing interrupts it.
  */
 #ifndef HV_CORE_H
 #define HV_CORE_H
@@ -32,10 +36,14 @@ struct core {
     struct thread *mail; /* mailbox */
     uint32_t mode;       /* enum core_mode */
     uint32_t barrier_asked, barrier_done;
-    struct context *bound;   /* host core: context that it is reserved for */
+    uint32_t contexts;       /* host core: how many contexts it has. Under the lock of its VM, as `shared` */
+    bool shared;             /* they may share it */
     struct thread *handling; /* whose requests or event this core has in hand */
     uint64_t ready_map[4];   /* bit p: queue[p] is not empty */
     struct list queue[256];
+    struct thread *running; /* ran last, and has not blocked since */
+    struct timer slice;     /* end of its turn; armed only while others of its priority are ready */
+    bool slice_armed;
     struct timer_queue timers;
     struct arch_core arch;
     /* statistics */
@@ -49,6 +57,8 @@ void core_init(struct core *c, uint32_t index, uint64_t mpidr);
 
 /* The highest-priority ready thread, or NULL. */
 struct thread *core_pick(struct core *c);
+#define CORE_SLICE_MS 10
+
 void core_enqueue(struct core *c, struct thread *t);
 void core_dequeue(struct core *c, struct thread *t);
 

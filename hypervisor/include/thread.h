@@ -47,8 +47,9 @@ struct thread {
     struct notify *waits;    /* notification that it is blocked on */
     enum thread_state state;
     uint8_t prio;
-    bool in_guest;   /* a vCPU's thread: inside vcpu_run() */
-    bool idle_guest; /* blocked by the guest's own WFI */
+    uint64_t slice_left; /* of its turn, in ticks; 0: all of it */
+    bool in_guest;       /* a vCPU's thread: inside vcpu_run() */
+    bool idle_guest;     /* blocked by the guest's own WFI */
     uint32_t ops;
     struct thread *mail_next;
 };

@@ -13,25 +13,43 @@ static struct context *lookup(struct vm *vm, uint64_t id)
     return id < ORD_CONTEXT_MAX ? atomic_load(&vm->context[id]) : NULL;
 }
 
-/* Reserves a host core for c: the one asked for, or any that is free. */
-static status_t take_core(struct vm *vm, struct context *c, uint64_t core)
+/* A core has one context, or any number of those that may share it. With vm->lock held, as for all of these.
+ */
+static bool has_room(const struct core *core, const struct context *c)
 {
-    if (core == ORD_CORE_ANY) {
-        for (uint32_t i = 0; i < core_count; i++)
-            if ((vm->host_cores & BIT(i)) && atomic_cas(&cores[i].bound, (struct context *)NULL, c)) {
-                c->thread.core = &cores[i];
-                return ORD_OK;
-            }
-        return ORD_BUSY;
+    return !core->contexts || (core->shared && c->shared);
+}
+
+static void join_core(struct core *core, struct context *c)
+{
+    core->shared = c->shared;
+    WRITE_ONCE(core->contexts, core->contexts + 1);
+    c->thread.core = core;
+}
+
+static void quit_core(struct core *core)
+{
+    WRITE_ONCE(core->contexts, core->contexts - 1);
+}
+
+/* Finds a host core for c: the one asked for, or of those that have room one with the fewest contexts. */
+static status_t find_core(struct vm *vm, struct context *c, uint64_t core, struct core **out)
+{
+    struct core *best = NULL;
+
+    if (core != ORD_CORE_ANY) {
+        if (core >= core_count)
+            return ORD_BAD_CORE;
+        if (!(vm->host_cores & BIT(core)))
+            return (vm->guest_cores & BIT(core)) ? ORD_CORE_OWNED : ORD_BAD_CORE;
+        best = has_room(&cores[core], c) ? &cores[core] : NULL;
     }
-    if (core >= core_count)
-        return ORD_BAD_CORE;
-    if (!(vm->host_cores & BIT(core)))
-        return (vm->guest_cores & BIT(core)) ? ORD_CORE_OWNED : ORD_BAD_CORE;
-    if (!atomic_cas(&cores[core].bound, (struct context *)NULL, c))
-        return ORD_BUSY;
-    c->thread.core = &cores[core];
-    return ORD_OK;
+    for (uint32_t i = 0; core == ORD_CORE_ANY && i < core_count; i++)
+        if ((vm->host_cores & BIT(i)) && has_room(&cores[i], c) &&
+            (!best || cores[i].contexts < best->contexts))
+            best = &cores[i];
+    *out = best;
+    return best ? ORD_OK : ORD_BUSY;
 }
 
 static status_t check_prio(const struct vm *vm, const struct core *core, uint64_t prio)
@@ -60,24 +78,28 @@ static struct context *find_slot(struct vm *vm)
     return NULL;
 }
 
-status_t context_create(struct vm *vm, uint64_t frame, uint64_t core, uint64_t prio, uint32_t *id)
+status_t context_create(struct vm *vm, uint64_t frame, uint64_t core, uint64_t prio, uint64_t flags,
+                        uint32_t *id)
 {
+    struct core *on;
     struct ord_frame *f = vm_page(vm, frame);
     status_t s;
 
+    if (flags & ~(uint64_t)ORD_CREATE_SHARED)
+        return ORD_BAD_PARAM;
     if (!f)
         return ORD_BAD_ADDRESS;
     if (READ_ONCE(f->magic) != ORD_FRAME_MAGIC || READ_ONCE(f->version) >> 16 != ORD_ABI_MAJOR)
         return ORD_BAD_VERSION;
     spin_lock(&vm->lock);
     struct context *c = vm->stopped ? NULL : find_slot(vm);
-    s = vm->stopped ? ORD_BAD_STATE : c ? take_core(vm, c, core) : ORD_NO_MEMORY;
+    if (c)
+        c->shared = flags & ORD_CREATE_SHARED;
+    s = vm->stopped ? ORD_BAD_STATE : c ? find_core(vm, c, core, &on) : ORD_NO_MEMORY;
+    if (s == ORD_OK)
+        s = check_prio(vm, on, prio);
     if (s == ORD_OK) {
-        s = check_prio(vm, c->thread.core, prio);
-        if (s != ORD_OK)
-            atomic_store(&c->thread.core->bound, (struct context *)NULL);
-    }
-    if (s == ORD_OK) {
+        join_core(on, c);
         c->taken = true;
         c->frame = f;
         c->stats = (struct ord_stats){0};
@@ -162,7 +184,7 @@ status_t context_destroy(struct vm *vm, uint64_t id)
     if (c)
         s = close_context(vm, c);
     if (s == ORD_OK) {
-        atomic_store(&c->thread.core->bound, (struct context *)NULL);
+        quit_core(c->thread.core);
         c->taken = false;
         vm->context_count--;
     }
@@ -179,18 +201,17 @@ status_t context_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio)
     if (c)
         s = close_context(vm, c);
     if (s == ORD_OK) {
-        struct core *old = c->thread.core;
+        struct core *old = c->thread.core, *on = old;
         if (core != ORD_CORE_ANY && core != old->index)
-            s = take_core(vm, c, core);
+            s = find_core(vm, c, core, &on);
+        if (s == ORD_OK)
+            s = check_prio(vm, on, prio);
         if (s == ORD_OK) {
-            s = check_prio(vm, c->thread.core, prio);
-            struct core *drop = s == ORD_OK ? old : c->thread.core;
-            if (c->thread.core != old)
-                atomic_store(&drop->bound, (struct context *)NULL);
-            if (s == ORD_OK)
-                c->thread.prio = (uint8_t)prio;
-            else
-                c->thread.core = old;
+            if (on != old) {
+                quit_core(old);
+                join_core(on, c);
+            }
+            c->thread.prio = (uint8_t)prio;
         }
         atomic_store(&c->state, (uint32_t)CONTEXT_IDLE);
     }
@@ -226,6 +247,11 @@ void context_handle_stop(struct context *c)
         return;
     arch_context_save(c);
     thread_block(&c->thread);
+}
+
+void context_preempted(struct context *c)
+{
+    c->frame->stats.preempted = ++c->stats.preempted;
 }
 
 /* The guest sleeps and wants to be told about the event of context `id`. */

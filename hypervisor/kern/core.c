@@ -9,9 +9,10 @@
 #include "vcpu.h"
 #include <arch/irqchip.h>
 #include <arch/thread.h>
+#include <arch/timer.h>
 
 /*
- * How often an idle core that is reserved for a detached thread looks at its mailbox before it sleeps: waking
+ * How often an idle core that detached threads are bound to looks at its mailbox before it sleeps: waking
  * it is then cheaper for the sender, and its system calls are short. Others sleep at once, as their guest
  * asked.
  */
@@ -21,6 +22,19 @@ struct core cores[ORD_CORES_MAX];
 uint32_t core_count;
 bool core_halted;
 
+static void slice_end(struct timer *timer)
+{
+    struct core *c = CONTAINER_OF(timer, struct core, slice);
+    struct thread *t = c->running;
+
+    c->slice_armed = false;
+    if (!t)
+        return;
+    core_dequeue(c, t);
+    core_enqueue(c, t);
+    t->slice_left = 0;
+}
+
 void core_init(struct core *c, uint32_t index, uint64_t mpidr)
 {
     c->index = index;
@@ -29,6 +43,7 @@ void core_init(struct core *c, uint32_t index, uint64_t mpidr)
     for (size_t i = 0; i < ARRAY_SIZE(c->queue); i++)
         list_init(&c->queue[i]);
     timer_queue_init(&c->timers);
+    timer_init(&c->slice, slice_end);
 }
 
 struct thread *core_pick(struct core *c)
@@ -52,6 +67,44 @@ void core_dequeue(struct core *c, struct thread *t)
     list_remove(&t->ready);
     if (list_empty(&c->queue[t->prio]))
         c->ready_map[t->prio / 64] &= ~BIT(t->prio % 64);
+}
+
+static bool has_peers(const struct core *c, const struct thread *t)
+{
+    const struct list *q = &c->queue[t->prio];
+
+    return q->next != q->prev;
+}
+
+static void slice_stop(struct core *c)
+{
+    if (!c->slice_armed)
+        return;
+    c->slice_armed = false;
+    timer_stop(&c->slice);
+}
+
+/* t goes on, or runs instead of the one that ran. */
+static void turn(struct core *c, struct thread *t)
+{
+    struct thread *old = c->running;
+
+    if (old && old != t) {
+        if (c->slice_armed) {
+            uint64_t now = arch_counter();
+            old->slice_left = c->slice.expires > now ? c->slice.expires - now : 1;
+        }
+        if (old->context)
+            context_preempted(old->context);
+    }
+    if (old != t || !has_peers(c, t))
+        slice_stop(c);
+    if (has_peers(c, t) && !c->slice_armed) {
+        uint64_t ticks = t->slice_left ? t->slice_left : arch_counter_hz() * CORE_SLICE_MS / 1000;
+        c->slice_armed = true;
+        timer_start(&c->slice, arch_counter() + ticks);
+    }
+    c->running = t;
 }
 
 void core_notify(struct core *c)
@@ -121,9 +174,10 @@ static bool has_work(const struct core *c)
 
 static void idle(struct core *c)
 {
+    slice_stop(c);
     c->mode = CORE_POLL;
     smp_mb();
-    for (int i = 0; READ_ONCE(c->bound) && i < IDLE_POLLS && !has_work(c) && !arch_core_irq_pending(); i++)
+    for (int i = 0; READ_ONCE(c->contexts) && i < IDLE_POLLS && !has_work(c) && !arch_core_irq_pending(); i++)
         arch_core_poll(c);
     if (!has_work(c)) {
         c->mode = CORE_SLEEP;
@@ -146,6 +200,7 @@ struct thread *core_leave(struct core *c)
             idle(c);
             continue;
         }
+        turn(c, t);
         arch_thread_load(t);
         c->current = t;
         c->mode = CORE_USER;

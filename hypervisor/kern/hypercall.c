@@ -16,7 +16,7 @@ typedef status_t handler(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
 static status_t do_info(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t out[3])
 {
     out[0] = ORD_ABI_VERSION;
-    out[1] = arch_hypercall_features();
+    out[1] = arch_hypercall_features() | ORD_FEATURE_SHARED;
     out[2] = ORD_CONTEXT_MAX;
     return arg[0] >> 16 == ORD_ABI_MAJOR ? ORD_OK : ORD_BAD_VERSION;
 }
@@ -37,12 +37,21 @@ static status_t do_core_info(struct vcpu *v, const uint64_t arg[5], uint64_t out
     if (v->vm->host_cores & BIT(c->index)) {
         out[0] |= ORD_CORE_HOST;
         spin_lock(&v->vm->lock);
-        struct context *bound = atomic_load(&c->bound);
-        if (bound) {
-            out[1] = bound->id + 1;
-            if (READ_ONCE(bound->state) == CONTEXT_RUNNING)
+        for (uint32_t i = 0; i < ORD_CONTEXT_MAX && c->contexts; i++) {
+            struct context *x = v->vm->context[i];
+            bool running;
+            if (!x || !x->taken || x->thread.core != c)
+                continue;
+            /* One that runs is the better example. */
+            running = READ_ONCE(x->state) == CONTEXT_RUNNING;
+            if (!out[1] || (running && !(out[0] & ORD_CORE_RUNNING)))
+                out[1] = i + 1;
+            if (running)
                 out[0] |= ORD_CORE_RUNNING;
         }
+        if (c->contexts && c->shared)
+            out[0] |= ORD_CORE_SHARED;
+        out[0] |= (uint64_t)c->contexts << ORD_CORE_COUNT_SHIFT;
         spin_unlock(&v->vm->lock);
     }
     out[2] = c->mpidr;
@@ -91,9 +100,7 @@ static status_t do_create(struct vcpu *v, const uint64_t arg[5], uint64_t out[3]
 {
     uint32_t id = 0;
 
-    if (arg[3])
-        return ORD_BAD_PARAM;
-    status_t s = context_create(v->vm, arg[0], arg[1], arg[2], &id);
+    status_t s = context_create(v->vm, arg[0], arg[1], arg[2], arg[3], &id);
     out[0] = id;
     return s;
 }

@@ -20,6 +20,9 @@ void thread_block(struct thread *t)
         return;
     t->state = THREAD_BLOCKED;
     core_dequeue(t->core, t);
+    t->slice_left = 0;
+    if (t->core->running == t)
+        t->core->running = NULL;
 }
 
 void thread_post(struct thread *t, uint32_t ops)

@@ -118,7 +118,6 @@ status_t arch_context_load(struct context *c)
     memcpy(a->detached_fp.v, f->v, sizeof(f->v));
     a->detached_fp.fpsr = READ_ONCE(f->fpsr);
     a->detached_fp.fpcr = READ_ONCE(f->fpcr);
-    world_take_fp(core, w);
     a->world = w;
     /* General registers are saved to and loaded from the frame itself: exit_prepare sanitizes them. */
     a->regs = (struct regs *)(void *)f->x;

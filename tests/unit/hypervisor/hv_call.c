@@ -486,19 +486,20 @@ static void test_hypercalls(void)
     CHECK_EQUAL(vcpu->state->hypercalls, ARRAY_SIZE(unknown));
 
     CHECK(hypercall(ORD_HC_INFO, ORD_ABI_VERSION, 0, 0, 0) == ORD_OK);
-    CHECK(result[1] == ORD_ABI_VERSION && result[2] == ORD_FEATURE_HW_TLB && result[3] == ORD_CONTEXT_MAX);
+    CHECK(result[1] == ORD_ABI_VERSION && result[2] == (ORD_FEATURE_HW_TLB | ORD_FEATURE_SHARED) &&
+          result[3] == ORD_CONTEXT_MAX);
     CHECK(hypercall(ORD_HC_INFO, ORD_ABI_VERSION + 7, 0, 0, 0) == ORD_OK);
     CHECK(hypercall(ORD_HC_INFO, 2 << 16, 0, 0, 0) == ORD_BAD_VERSION && result[1] == ORD_ABI_VERSION);
     CHECK(hypercall(ORD_HC_INFO, BIT(32) | ORD_ABI_VERSION, 0, 0, 0) == ORD_BAD_VERSION);
 
     fixture_frame(0);
-    CHECK(hypercall(ORD_HC_CREATE, frame_address(0), 2, 10, 1) == ORD_BAD_PARAM && !vm->context_count);
+    CHECK(hypercall(ORD_HC_CREATE, frame_address(0), 2, 10, 2) == ORD_BAD_PARAM && !vm->context_count);
     CHECK(hypercall(ORD_HC_CREATE, frame_address(0), 2, 10, 0) == ORD_OK && result[1] == 0);
     static const struct {
         uint64_t core, flags, context;
     } want[] = {{0, ORD_CORE_GUEST, 0},
                 {1, ORD_CORE_GUEST, 0},
-                {2, ORD_CORE_HOST, 1},
+                {2, ORD_CORE_HOST | 1 << ORD_CORE_COUNT_SHIFT, 1},
                 {3, ORD_CORE_HOST, 0},
                 {4, 0, 0}};
     for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
@@ -524,13 +525,27 @@ static void test_hypercalls(void)
     CHECK(hypercall(ORD_HC_SETUP, ORD_SETUP_NONE, 0, 0, 0) == ORD_BUSY);
     CHECK(hypercall(ORD_HC_RUN, 0, 0, 0, 0) == ORD_OK);
     CHECK(hypercall(ORD_HC_CORE_INFO, 2, 0, 0, 0) == ORD_OK &&
-          result[1] == (ORD_CORE_HOST | ORD_CORE_RUNNING));
+          result[1] == (ORD_CORE_HOST | ORD_CORE_RUNNING | 1 << ORD_CORE_COUNT_SHIFT));
     CHECK(hypercall(ORD_HC_RECALL, 0, 0, 0, 0) == ORD_OK);
     CHECK(hypercall(ORD_HC_SET, 0, 3, 10, 0) == ORD_BUSY &&
           hypercall(ORD_HC_DESTROY, 0, 0, 0, 0) == ORD_BUSY);
     core_drain(on_core(2));
     on_core(0);
     CHECK(hypercall(ORD_HC_SET, 0, 3, 10, 0) == ORD_OK && hypercall(ORD_HC_DESTROY, 0, 0, 0, 0) == ORD_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        fixture_frame(i);
+        CHECK(hypercall(ORD_HC_CREATE, frame_address(i), 3, 10, ORD_CREATE_SHARED) == ORD_OK);
+    }
+    CHECK(hypercall(ORD_HC_CORE_INFO, 3, 0, 0, 0) == ORD_OK && result[2] == 1 &&
+          result[1] == (ORD_CORE_HOST | ORD_CORE_SHARED | 3 << ORD_CORE_COUNT_SHIFT));
+    CHECK(hypercall(ORD_HC_RUN, 1, 0, 0, 0) == ORD_OK);
+    CHECK(hypercall(ORD_HC_CORE_INFO, 3, 0, 0, 0) == ORD_OK && result[2] == 2 &&
+          result[1] == (ORD_CORE_HOST | ORD_CORE_SHARED | ORD_CORE_RUNNING | 3 << ORD_CORE_COUNT_SHIFT));
+    CHECK(hypercall(ORD_HC_RECALL, 1, 0, 0, 0) == ORD_OK);
+    core_drain(on_core(3));
+    on_core(0);
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK(hypercall(ORD_HC_DESTROY, i, 0, 0, 0) == ORD_OK);
     CHECK(hypercall(ORD_HC_SETUP, frame_address(4) + 8, 0, 0, 0) == ORD_BAD_ADDRESS);
     CHECK(hypercall(ORD_HC_SETUP, 0, 0, 0, 0) == ORD_BAD_ADDRESS && !vm->event_page);
     CHECK(hypercall(ORD_HC_SETUP, frame_address(4), 0, 0, 0) == ORD_OK);

@@ -31,7 +31,7 @@ static uint32_t make(uint32_t frame, uint64_t core)
 {
     uint32_t id = ~0u;
 
-    CHECK(context_create(vm, frame_address(frame), core, 10, &id) == ORD_OK);
+    CHECK(context_create(vm, frame_address(frame), core, 10, 0, &id) == ORD_OK);
     return id;
 }
 
@@ -72,14 +72,14 @@ static void host_event(struct context *c, enum ord_event event)
 static void expect_create(status_t want, uint64_t address, uint64_t core, uint64_t prio)
 {
     uint32_t id = 77, used = pools[ORD_POOL_CONTEXT].used, count = vm->context_count;
-    struct context *bound[6];
+    uint32_t contexts[6];
 
     for (int i = 0; i < 6; i++)
-        bound[i] = cores[i].bound;
-    CHECK_EQUAL(context_create(vm, address, core, prio, &id), want);
+        contexts[i] = cores[i].contexts;
+    CHECK_EQUAL(context_create(vm, address, core, prio, 0, &id), want);
     CHECK(want == ORD_OK || (id == 77 && vm->context_count == count && pools[ORD_POOL_CONTEXT].used == used));
     for (int i = 0; i < 6 && want != ORD_OK; i++)
-        CHECK(cores[i].bound == bound[i]);
+        CHECK(cores[i].contexts == contexts[i]);
 }
 
 static void test_create(void)
@@ -117,7 +117,7 @@ static void test_create(void)
     frame(0)->event = 5;
     CHECK_EQUAL(make(0, 3), 0);
     CHECK(frame(0)->context == 0 && frame(0)->core == 3 && frame(0)->event == ORD_EVENT_NONE);
-    CHECK(vm->context_count == 1 && cores[3].bound == vm->context[0]);
+    CHECK(vm->context_count == 1 && cores[3].contexts == 1);
     expect_create(ORD_BUSY, frame_address(2), 3, 10);
     CHECK_EQUAL(make(2, ORD_CORE_ANY), 1);
     CHECK(frame(2)->core == 2 && frame(2)->context == 1);
@@ -125,7 +125,7 @@ static void test_create(void)
     expect_create(ORD_BUSY, frame_address(3), 2, 10);
     /* The lowest free id again. */
     CHECK(context_destroy(vm, 0) == ORD_OK);
-    CHECK(!cores[3].bound && vm->context_count == 1);
+    CHECK(!cores[3].contexts && vm->context_count == 1);
     CHECK_EQUAL(make(3, ORD_CORE_ANY), 0);
     CHECK_EQUAL(vm->context[0]->stats.runs, 0);
 }
@@ -199,7 +199,7 @@ static void test_life(void)
     host_event(c, ORD_EVENT_SYSCALL);
     CHECK(context_run(vm, 0) == ORD_OK && host(2) == &c->thread && f->event == ORD_EVENT_RUNNING);
     host_event(c, ORD_EVENT_SYSCALL);
-    CHECK(context_destroy(vm, 0) == ORD_OK && !cores[2].bound && !vm->context_count);
+    CHECK(context_destroy(vm, 0) == ORD_OK && !cores[2].contexts && !vm->context_count);
 }
 
 static void test_rejected(void)
@@ -222,19 +222,20 @@ static void test_set(void)
 
     CHECK(context_set(vm, 0, ORD_CORE_ANY, 50) == ORD_OK && c->thread.prio == 50 &&
           c->thread.core == &cores[2]);
-    CHECK(context_set(vm, 0, 2, 51) == ORD_OK && c->thread.prio == 51 && cores[2].bound == c);
+    CHECK(context_set(vm, 0, 2, 51) == ORD_OK && c->thread.prio == 51 && cores[2].contexts == 1);
     CHECK(context_set(vm, 0, ORD_CORE_ANY, 101) == ORD_BAD_PARAM &&
           context_set(vm, 0, 2, 0) == ORD_BAD_PARAM);
-    CHECK(cores[2].bound == c && c->thread.prio == 51);
+    CHECK(cores[2].contexts == 1 && c->thread.prio == 51);
     /* To another core: its limit counts; if it fails, all is as before. */
-    CHECK(context_set(vm, 0, 3, 256) == ORD_BAD_PARAM && cores[2].bound == c && !cores[3].bound);
+    CHECK(context_set(vm, 0, 3, 256) == ORD_BAD_PARAM && cores[2].contexts == 1 && !cores[3].contexts);
     CHECK(c->thread.core == &cores[2] && c->thread.prio == 51);
-    CHECK(context_set(vm, 0, 3, 200) == ORD_OK && cores[3].bound == c && !cores[2].bound);
+    CHECK(context_set(vm, 0, 3, 200) == ORD_OK && cores[3].contexts == 1 && !cores[2].contexts);
     CHECK(c->thread.core == &cores[3] && c->thread.prio == 200);
     CHECK(context_set(vm, 0, 0, 10) == ORD_CORE_OWNED && context_set(vm, 0, 4, 10) == ORD_BAD_CORE);
     CHECK(context_set(vm, 0, 6, 10) == ORD_BAD_CORE && context_set(vm, 0, BIT(32) + 2, 10) == ORD_BAD_CORE);
     make(1, 2);
-    CHECK(context_set(vm, 0, 2, 10) == ORD_BUSY && cores[3].bound == c && cores[2].bound == vm->context[1]);
+    CHECK(context_set(vm, 0, 2, 10) == ORD_BUSY && cores[3].contexts == 1 && cores[2].contexts == 1 &&
+          c->thread.core == &cores[3]);
     CHECK(c->state == CONTEXT_IDLE);
     CHECK(context_run(vm, 0) == ORD_OK && !host(2) && host(3) == &c->thread);
     host_event(c, ORD_EVENT_SYSCALL);
@@ -308,6 +309,159 @@ static void test_preempted(void)
     CHECK(host(2) == &c->thread);
 }
 
+/* The idle core is woken by a run of context 1. */
+static void slept(struct core *c)
+{
+    CHECK(!c->arch.timer_on && !c->slice_armed);
+    on_core(0);
+    CHECK(context_run(vm, 1) == ORD_OK);
+    on_core(c->index);
+}
+
+static struct thread *share(uint32_t i, uint32_t core, uint64_t prio)
+{
+    uint32_t id;
+
+    CHECK(context_create(vm, frame_address(i), core, prio, ORD_CREATE_SHARED, &id) == ORD_OK && id == i);
+    return &vm->context[i]->thread;
+}
+
+static status_t create(uint32_t i, uint64_t core, uint64_t flags)
+{
+    uint32_t id;
+
+    return context_create(vm, frame_address(i), core, 10, flags, &id);
+}
+
+/* Who may be where. */
+static void test_shared(void)
+{
+    start();
+    CHECK(create(0, 2, 2) == ORD_BAD_PARAM && create(0, 2, BIT(32) | 1) == ORD_BAD_PARAM);
+    CHECK(create(0, 2, ~0ull) == ORD_BAD_PARAM && !vm->context_count);
+    share(0, 2, 10);
+    CHECK(cores[2].contexts == 1 && cores[2].shared);
+    CHECK(create(1, 2, 0) == ORD_BUSY);
+    share(1, 2, 10);
+    CHECK(cores[2].contexts == 2);
+    /* Anywhere: the free core; alone, then with the others: where there are fewer. */
+    CHECK(create(2, ORD_CORE_ANY, 0) == ORD_OK && vm->context[2]->thread.core == &cores[3]);
+    CHECK(!cores[3].shared && create(3, 3, ORD_CREATE_SHARED) == ORD_BUSY);
+    CHECK(create(3, ORD_CORE_ANY, 0) == ORD_BUSY);
+    CHECK(share(3, ORD_CORE_ANY, 10)->core == &cores[2] && cores[2].contexts == 3);
+    CHECK(context_destroy(vm, 2) == ORD_OK && share(2, ORD_CORE_ANY, 10)->core == &cores[3]);
+    CHECK(share(4, ORD_CORE_ANY, 10)->core == &cores[3] && share(5, 2, 10)->core == &cores[2]);
+    CHECK(cores[2].contexts == 4 && cores[3].contexts == 2);
+    /* SET keeps to the same rules. */
+    CHECK(context_set(vm, 0, 3, 10) == ORD_OK && cores[2].contexts == 3 && cores[3].contexts == 3);
+    CHECK(context_set(vm, 0, 3, 256) == ORD_BAD_PARAM && context_set(vm, 0, 2, 101) == ORD_BAD_PARAM);
+    CHECK(cores[2].contexts == 3 && cores[3].contexts == 3 && vm->context[0]->thread.prio == 10);
+    for (uint32_t i = 0; i < 6; i++)
+        CHECK(context_destroy(vm, i) == ORD_OK);
+    CHECK(!cores[2].contexts && !cores[3].contexts);
+    CHECK(create(0, 2, 0) == ORD_OK && create(1, 3, ORD_CREATE_SHARED) == ORD_OK);
+    CHECK(context_set(vm, 0, 3, 10) == ORD_BUSY && context_set(vm, 1, 2, 10) == ORD_BUSY);
+    CHECK(context_set(vm, 0, 2, 11) == ORD_OK && context_set(vm, 1, 3, 11) == ORD_OK);
+    CHECK(cores[2].contexts == 1 && !cores[2].shared && cores[3].contexts == 1 && cores[3].shared);
+}
+
+static uint64_t slice(void)
+{
+    return 1000000 / 1000 * CORE_SLICE_MS; /* of the fake's counter */
+}
+
+/* Who runs when, who is armed when. */
+static void test_turns(void)
+{
+    start();
+    struct thread *a = share(0, 2, 10), *b = share(1, 2, 10), *c = share(2, 2, 10), *high = share(3, 2, 20);
+    struct core *core = &cores[2];
+    const struct ord_stats *stats = &frame(0)->stats;
+
+    /* Alone: no timer, however long it takes. */
+    CHECK(context_run(vm, 0) == ORD_OK && host(2) == a && !core->arch.timer_on);
+    fake.counter += 100 * slice();
+    CHECK(host(2) == a && !core->arch.timer_on && !stats->preempted);
+    /* An equal one queues behind; now there are turns. */
+    CHECK(context_run(vm, 1) == ORD_OK && host(2) == a);
+    CHECK(core->arch.timer_on && core->arch.timer == fake.counter + slice());
+    CHECK(context_run(vm, 2) == ORD_OK && host(2) == a && !stats->preempted);
+    static const int order[] = {1, 2, 0, 1, 2, 0};
+    for (int i = 0; i < 6; i++) {
+        fake.counter += slice() - 1;
+        CHECK(host(2) == &vm->context[(order[i] + 2) % 3]->thread);
+        fake.counter++;
+        CHECK(host(2) == &vm->context[order[i]]->thread && core->arch.timer == fake.counter + slice());
+    }
+    CHECK(stats->preempted == 2 && frame(1)->stats.preempted == 2 && frame(2)->stats.preempted == 2);
+    /* A higher one goes first at once, without a timer, and the turn goes on behind it. */
+    fake.counter += slice() - 7;
+    CHECK(context_run(vm, 3) == ORD_OK && host(2) == high && !core->arch.timer_on && stats->preempted == 3);
+    fake.counter += 5 * slice();
+    CHECK(host(2) == high && stats->preempted == 3);
+    host_event(vm->context[3], ORD_EVENT_SYSCALL);
+    CHECK(host(2) == a && core->arch.timer == fake.counter + 7);
+    /* Nor can it starve the others so: what is left is used up. */
+    CHECK(context_run(vm, 3) == ORD_OK && host(2) == high);
+    fake.counter += 99;
+    host_event(vm->context[3], ORD_EVENT_SYSCALL);
+    CHECK(host(2) == a && core->arch.timer == fake.counter + 7);
+    fake.counter += 7;
+    CHECK(host(2) == b);
+    /* It leaves before its turn ends: a whole one for the next, and for itself behind the others. */
+    uint64_t preempted = vm->context[1]->stats.preempted;
+    fake.counter += 3;
+    host_event(vm->context[1], ORD_EVENT_SYSCALL);
+    CHECK(host(2) == c && core->arch.timer == fake.counter + slice());
+    CHECK(context_run(vm, 1) == ORD_OK && host(2) == c);
+    fake.counter += slice();
+    CHECK(host(2) == a);
+    fake.counter += slice();
+    CHECK(host(2) == b && core->arch.timer == fake.counter + slice());
+    CHECK_EQUAL(vm->context[1]->stats.preempted, preempted);
+    /* Also if it had a rest of one. */
+    fake.counter += slice() - 9;
+    CHECK(context_run(vm, 3) == ORD_OK && host(2) == high);
+    host_event(vm->context[3], ORD_EVENT_SYSCALL);
+    CHECK(host(2) == b && core->arch.timer == fake.counter + 9);
+    host_event(vm->context[1], ORD_EVENT_SYSCALL);
+    CHECK(context_run(vm, 1) == ORD_OK && host(2) == c);
+    fake.counter += slice();
+    CHECK(host(2) == a);
+    fake.counter += slice();
+    CHECK(host(2) == b && core->arch.timer == fake.counter + slice());
+    /* Recalled while it waits for the core, destroyed, set and run again. */
+    CHECK(context_recall(vm, 0) == ORD_OK && host(2) == b && frame(0)->event == ORD_EVENT_RECALLED);
+    CHECK(context_destroy(vm, 0) == ORD_OK && core->contexts == 3);
+    CHECK(context_recall(vm, 2) == ORD_OK && host(2) == b && frame(2)->event == ORD_EVENT_RECALLED);
+    CHECK(!core->arch.timer_on && !core->slice_armed); /* alone again */
+    CHECK(context_set(vm, 2, ORD_CORE_ANY, 11) == ORD_OK && context_run(vm, 2) == ORD_OK && host(2) == c);
+    CHECK(!core->arch.timer_on && context_set(vm, 1, 3, 10) == ORD_BUSY);
+    host_event(vm->context[2], ORD_EVENT_SYSCALL);
+    CHECK(host(2) == b);
+    host_event(vm->context[1], ORD_EVENT_FAULT);
+    CHECK(!host(2) && !core->running && !core->slice_armed);
+}
+
+/* The turn of one that blocks does not fire while the core idles. */
+static void test_turn_idle(void)
+{
+    start();
+    struct thread *a = share(0, 2, 10), *b = share(1, 2, 10);
+
+    CHECK(context_run(vm, 0) == ORD_OK && context_run(vm, 1) == ORD_OK);
+    struct thread *first = host(2);
+    CHECK((first == a || first == b) && cores[2].arch.timer_on);
+    CHECK(context_recall(vm, 0) == ORD_OK && context_recall(vm, 1) == ORD_OK && !host(2));
+    fake.sleep = slept;
+    CHECK(context_run(vm, 0) == ORD_OK);
+    on_core(2);
+    core_drain(&cores[2]);
+    thread_block(a);
+    cores[2].contexts = 0; /* sleeps at once */
+    CHECK(core_leave(&cores[2]) == b);
+}
+
 static void test_stop(void)
 {
     start();
@@ -346,6 +500,9 @@ int main(void)
     test_case("no room", test_exhaustion);
     test_case("virtual exception", test_virtual_exception);
     test_case("preempted", test_preempted);
+    test_case("shared cores", test_shared);
+    test_case("turns on a shared core", test_turns);
+    test_case("no turn ends on an idle core", test_turn_idle);
     test_case("VM stopped", test_stop);
     test_case("VM stopped before the run", test_stop_before_run);
     return 0;

@@ -15,7 +15,6 @@
 
 static struct task *task;
 static struct thread *thread[THREADS];
-static struct context context; /* that a core is reserved for */
 
 static void start(uint32_t core_total)
 {
@@ -237,7 +236,7 @@ static void race(void)
 
     start(POSTERS + 1);
     alarm(110);
-    cores[0].bound = polling ? &context : NULL;
+    cores[0].contexts = polling;
     for (uint64_t i = 0; i < POSTERS; i++)
         CHECK(!pthread_create(&id[i], NULL, poster, (void *)(i + 1)));
     serve(&cores[0], POSTERS * POSTS);
@@ -325,7 +324,7 @@ static void late_poll(struct core *c)
 static void test_idle_poll(void)
 {
     start(2);
-    core_self()->bound = &context;
+    core_self()->contexts = 1;
     fake.poll = late_poll;
     CHECK(core_leave(core_self()) == thread[0]);
     CHECK(polls == 3);
@@ -354,7 +353,7 @@ static void test_idle_sleep(void)
     CHECK(core_leave(core_self()) == thread[0]);
     CHECK(sleeps == 2 && polls == 0);
     /* Reserved for a context: polls first. */
-    core_self()->bound = &context;
+    core_self()->contexts = 1;
     enter(core_self());
     thread_block(thread[0]);
     core_self()->arch.kicks = 0;
@@ -403,7 +402,7 @@ static void test_idle_steps(void)
             thread_wake(thread[1]);
         cores[0].mode = CORE_HYP;
         cores[0].arch.interrupted = false;
-        cores[0].bound = combination & 2 ? &context : NULL;
+        cores[0].contexts = !!(combination & 2);
         fake.point = post_at;
         fake.poll = fake.sleep = must_be_told;
         struct thread *t = core_leave(&cores[0]);

@@ -9,6 +9,9 @@
  *   d destroy            s set to the other host core  S stop the VM
  *   . the event page is given back: nobody may write to it any more
  *
+ * A pair of contexts: each vCPU's script is about one of them, and they share core 2. What runs there may
+ * come to the end of its turn, a few times in all.
+ *
  * Frames and event pages that were given back are poisoned: a late access is found.
  */
 #include "fixture.h"
@@ -21,11 +24,11 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define FRAME 3u
+#define FRAME 2u /* and the next */
 #define EVENT 5u
 
 static struct vm *vm;
-static struct ord_frame *frame;
+static struct ord_frame *frame[2]; /* of contexts 0 and 1 */
 
 static struct scenario {
     const char *name;
@@ -36,6 +39,8 @@ static struct scenario {
     bool waits;           /* the guest wants the virtual exception */
     uint32_t preemptions; /* of the exhaustive search */
     uint32_t random;      /* random runs */
+    uint32_t pair;        /* two contexts share core 2: priority of the second, the first has 10 */
+    uint32_t turns;       /* that end, in all */
 } const *scenario;
 
 /* ---- state between runs ---- */
@@ -78,7 +83,25 @@ static bool stopped;
 
 static bool event_there(void)
 {
-    return __asan_address_is_poisoned(frame) || *(volatile uint32_t *)&frame->event != ORD_EVENT_RUNNING;
+    return __asan_address_is_poisoned(frame[0]) ||
+           *(volatile uint32_t *)&frame[0]->event != ORD_EVENT_RUNNING;
+}
+
+static bool event_there_1(void)
+{
+    return __asan_address_is_poisoned(frame[1]) ||
+           *(volatile uint32_t *)&frame[1]->event != ORD_EVENT_RUNNING;
+}
+
+static status_t create(uint32_t k)
+{
+    uint32_t id;
+    status_t s = context_create(vm, frame_address(FRAME + k), 2, k ? scenario->pair : 10,
+                                scenario->pair ? ORD_CREATE_SHARED : 0, &id);
+
+    CHECK(s != ORD_OK || id == k);
+    creates += s == ORD_OK;
+    return s;
 }
 
 static void allow(status_t s, uint32_t mask)
@@ -90,51 +113,48 @@ static void allow(status_t s, uint32_t mask)
 
 static bool other_script_destroys(uint32_t self)
 {
-    return strstr(scenario->script[!self], "d") != NULL;
+    return !scenario->pair && strstr(scenario->script[!self], "d") != NULL;
 }
 
 static void guest(uint32_t self)
 {
     uint32_t gone = other_script_destroys(self) || strstr(scenario->script[self], "d") ? MAY(ORD_BAD_CAP) : 0;
-    uint32_t id;
+    uint32_t k = scenario->pair ? self : 0;
 
     for (const char *s = scenario->script[self]; *s; s++)
         switch (*s) {
         case 'c':
             /* There still is one if destroy() came too early. */
-            if (vm->context[0] && vm->context[0]->taken)
+            if (vm->context[k] && vm->context[k]->taken)
                 break;
-            ASAN_UNPOISON_MEMORY_REGION(frame, PAGE_SIZE);
-            frame->magic = ORD_FRAME_MAGIC;
-            status_t created = context_create(vm, frame_address(FRAME), 2, 10, &id);
-            allow(created, MAY(ORD_OK) | (stopped ? MAY(ORD_BAD_STATE) : 0));
-            creates += created == ORD_OK;
-            CHECK(created != ORD_OK || id == 0);
+            ASAN_UNPOISON_MEMORY_REGION(frame[k], PAGE_SIZE);
+            frame[k]->magic = ORD_FRAME_MAGIC;
+            allow(create(k), MAY(ORD_OK) | (stopped ? MAY(ORD_BAD_STATE) : 0));
             break;
         case 'R': {
-            status_t ran = context_run(vm, 0);
+            status_t ran = context_run(vm, k);
             allow(ran, MAY(ORD_OK) | MAY(ORD_BAD_STATE) | gone);
             runs += ran == ORD_OK;
             break;
         }
         case 'r':
-            allow(context_recall(vm, 0), MAY(ORD_OK) | gone);
+            allow(context_recall(vm, k), MAY(ORD_OK) | gone);
             break;
         case 'w':
-            fiber_wait(event_there);
+            fiber_wait(k ? event_there_1 : event_there);
             break;
         case 'd': {
-            status_t destroyed = context_destroy(vm, 0);
+            status_t destroyed = context_destroy(vm, k);
             allow(destroyed, MAY(ORD_OK) | MAY(ORD_BUSY) | gone);
             if (destroyed != ORD_OK)
                 break;
             destroys++;
             /* The frame is Linux's again. */
-            ASAN_POISON_MEMORY_REGION(frame, PAGE_SIZE);
+            ASAN_POISON_MEMORY_REGION(frame[k], PAGE_SIZE);
             break;
         }
         case 's':
-            allow(context_set(vm, 0, 3, 20), MAY(ORD_OK) | MAY(ORD_BUSY) | gone);
+            allow(context_set(vm, k, 3, 20), MAY(ORD_OK) | MAY(ORD_BUSY) | gone);
             break;
         case 'S':
             vm_stop(vm);
@@ -159,7 +179,7 @@ static void guest_1(void)
 
 /* ---- host cores ---- */
 
-static uint32_t syscalls;
+static uint32_t syscalls, turns;
 static uint64_t entered[2]; /* syscalls, recalls, … seen by the invariants below */
 
 static bool interrupted(void)
@@ -209,15 +229,22 @@ static void host(void)
 
     for (;;) {
         struct thread *t = core_leave(c);
-        CHECK(t->context && t->context->frame == frame && t->core == c);
+        CHECK(t->context && t->context->frame == frame[t->context->id] && t->core == c);
+        /* A timer while others of the highest priority wait, and only then. */
+        bool peers = t->ready.next != t->ready.prev;
+        CHECK(c->slice_armed == peers && c->arch.timer_on == peers && core_pick(c) == t);
         /* In user mode. */
         entered[c->index - 2]++;
-        if (syscalls && (!interrupted() || fiber_choose(2))) {
+        if (peers && turns && fiber_choose(2)) {
+            turns--;
+            fake.counter = c->arch.timer;
+            c->mode = CORE_HYP;
+        } else if (syscalls && (!interrupted() || fiber_choose(2))) {
             fake_point();
             syscalls--;
             c->mode = CORE_HYP;
             fake_point();
-            frame->x[1]++;
+            t->context->frame->x[1]++;
             arch_context_save(t->context);
             context_event(t->context, ORD_EVENT_SYSCALL, 1, 2, 3);
         } else {
@@ -241,21 +268,21 @@ static bool run(void)
     runs = creates = destroys = 0;
     stopped = false;
     syscalls = scenario->syscalls;
+    turns = scenario->turns;
+    fake.counter = 0;
     memset(entered, 0, sizeof(entered));
     if (scenario->rejected)
-        frame->magic = 0;
+        frame[0]->magic = 0;
     if (scenario->waits) {
-        frame->wait = 1;
-        frame->wait_cpu = 1;
+        frame[0]->wait = 1;
+        frame[0]->wait_cpu = 1;
         vm->event_page = (struct ord_event_page *)(GUEST_RAM + EVENT * PAGE_SIZE);
     }
     if (scenario->created) {
-        uint32_t id;
-        frame->magic = ORD_FRAME_MAGIC;
-        CHECK(context_create(vm, frame_address(FRAME), 2, 10, &id) == ORD_OK && id == 0);
-        creates = 1;
+        frame[0]->magic = ORD_FRAME_MAGIC;
+        CHECK(create(0) == ORD_OK && (!scenario->pair || create(1) == ORD_OK));
         if (scenario->rejected)
-            frame->magic = 0;
+            frame[0]->magic = 0;
     }
     fiber_add(0, guest_0, true);
     fiber_add(1, guest_1, true);
@@ -273,39 +300,41 @@ static bool run(void)
     failure = "contexts are not counted right";
     if (vm->context_count != creates - destroys)
         return false;
-    failure = "a core is bound wrongly";
-    struct context *c = vm->context[0];
-    if (c && !c->taken)
-        c = NULL;
-    if (!c != !(creates - destroys))
-        return false;
-    for (uint32_t i = 2; i < 4; i++)
-        if (cores[i].bound != (c && c->thread.core == &cores[i] ? c : NULL))
-            return false;
-    if (c) {
+    uint32_t taken = 0, on[4] = {0};
+    uint64_t events = 0;
+    for (uint32_t i = 0; i < ORD_CONTEXT_MAX && vm->context[i]; i++) {
+        struct context *c = vm->context[i];
         const struct ord_stats *s = &c->stats;
+        if (!c->taken)
+            continue;
+        taken++;
+        on[c->thread.core->index]++;
         failure = "a request is pending";
         if (c->thread.ops)
             return false;
         failure = "frame and state do not fit";
-        if ((c->state == CONTEXT_RUNNING) != (frame->event == ORD_EVENT_RUNNING) ||
+        if ((c->state == CONTEXT_RUNNING) != (frame[i]->event == ORD_EVENT_RUNNING) ||
             c->state == CONTEXT_CLOSED)
             return false;
-        failure = "not one event for each run";
-        uint64_t events = s->syscalls + s->recalls + s->exceptions + s->faults;
-        if (!stopped && destroys == 0 && events + (c->state == CONTEXT_RUNNING) != runs)
-            return false;
+        events += s->syscalls + s->recalls + s->exceptions + s->faults + (c->state == CONTEXT_RUNNING);
     }
+    failure = "contexts are not on the cores that they are counted on";
+    if (taken != creates - destroys || cores[2].contexts != on[2] || cores[3].contexts != on[3])
+        return false;
+    failure = "not one event for each run";
+    if (!stopped && destroys == 0 && events != runs)
+        return false;
     return true;
 }
 
 static void report(const char *why)
 {
     fprintf(stderr, "%s: %s / %s: %s: ", scenario->name, scenario->script[0], scenario->script[1], why);
-    struct context *c = vm->context[0];
-    if (c)
-        fprintf(stderr, "context: state %u, thread %u, requests 0x%x; event %u; ", c->state, c->thread.state,
-                c->thread.ops, frame->event);
+    for (uint32_t i = 0; i < 2 && vm->context[i]; i++) {
+        struct context *c = vm->context[i];
+        fprintf(stderr, "context %u: state %u, thread %u, requests 0x%x; event %u; ", i, c->state,
+                c->thread.state, c->thread.ops, frame[i]->event);
+    }
     for (uint32_t i = 2; i < 4; i++)
         fprintf(stderr, "core %u: mode %u, mailbox %s; ", i, cores[i].mode, cores[i].mail ? "full" : "empty");
     fiber_report();
@@ -324,21 +353,26 @@ static void on_asan(void)
 
 /* Every wait has an event to come: a recall of its own before it, or a system call left. */
 static const struct scenario scenarios[] = {
-    {"recall against event", {"RwRrw", "rr"}, 1, true, false, false, 2, 3000},
-    {"recall, and it comes", {"RrwRrw", "r"}, 0, true, false, false, 2, 3000},
-    {"recall against destroy", {"RwdcRrw", "rr"}, 1, true, false, false, 2, 5000},
-    {"all at once", {"cRrwdcRrwd", "rrr"}, 1, false, false, false, 2, 5000},
-    {"two run it", {"RwRw", "RwRw"}, 4, true, false, false, 2, 5000},
-    {"run against destroy", {"Rwd", "Rdd"}, 2, true, false, false, 2, 5000},
-    {"destroyed and made again under a run", {"dcd", "RwR"}, 2, true, false, false, 2, 5000},
-    {"moved to another core", {"RwsRrw", "rr"}, 1, true, false, false, 2, 5000},
-    {"moved and destroyed", {"RwsdcRrw", "rrs"}, 1, true, false, false, 2, 5000},
-    {"frame not valid", {"Rwdc", "rr"}, 0, true, true, false, 2, 3000},
-    {"frame not valid, again and again", {"RwRwRw", "rrr"}, 0, true, true, false, 2, 3000},
-    {"event page given back", {"Rwd.", "r"}, 1, true, false, true, 2, 3000},
-    {"VM stopped", {"Rrd", "Sd"}, 1, true, false, false, 2, 3000},
-    {"VM stopped, and nobody waits", {"R", "rSR"}, 1, true, false, false, 2, 3000},
-    {"VM stopped, nothing runs", {"drd", "S"}, 1, true, false, false, 2, 3000},
+    {"recall against event", {"RwRrw", "rr"}, 1, true, false, false, 2, 3000, 0, 0},
+    {"recall, and it comes", {"RrwRrw", "r"}, 0, true, false, false, 2, 3000, 0, 0},
+    {"recall against destroy", {"RwdcRrw", "rr"}, 1, true, false, false, 2, 5000, 0, 0},
+    {"all at once", {"cRrwdcRrwd", "rrr"}, 1, false, false, false, 2, 5000, 0, 0},
+    {"two run it", {"RwRw", "RwRw"}, 4, true, false, false, 2, 5000, 0, 0},
+    {"run against destroy", {"Rwd", "Rdd"}, 2, true, false, false, 2, 5000, 0, 0},
+    {"destroyed and made again under a run", {"dcd", "RwR"}, 2, true, false, false, 2, 5000, 0, 0},
+    {"moved to another core", {"RwsRrw", "rr"}, 1, true, false, false, 2, 5000, 0, 0},
+    {"moved and destroyed", {"RwsdcRrw", "rrs"}, 1, true, false, false, 2, 5000, 0, 0},
+    {"frame not valid", {"Rwdc", "rr"}, 0, true, true, false, 2, 3000, 0, 0},
+    {"frame not valid, again and again", {"RwRwRw", "rrr"}, 0, true, true, false, 2, 3000, 0, 0},
+    {"event page given back", {"Rwd.", "r"}, 1, true, false, true, 2, 3000, 0, 0},
+    {"VM stopped", {"Rrd", "Sd"}, 1, true, false, false, 2, 3000, 0, 0},
+    {"VM stopped, and nobody waits", {"R", "rSR"}, 1, true, false, false, 2, 3000, 0, 0},
+    {"VM stopped, nothing runs", {"drd", "S"}, 1, true, false, false, 2, 3000, 0, 0},
+    {"two share a core", {"RrwRrw", "RrwRrw"}, 1, true, false, false, 2, 5000, 10, 2},
+    {"two share a core, one comes and goes", {"RrwRrw", "cRrwdc"}, 1, true, false, false, 2, 5000, 10, 2},
+    {"preempted by a higher one", {"RrwRrw", "RrwdcRrw"}, 2, true, false, false, 2, 5000, 20, 2},
+    {"one is moved away", {"RrwRrw", "RrwsRrw"}, 1, true, false, false, 2, 5000, 10, 2},
+    {"VM of two stopped", {"Rrd", "RSd"}, 1, true, false, false, 2, 3000, 10, 2},
 };
 
 static void explore(void)
@@ -348,7 +382,8 @@ static void explore(void)
     fixture_start(5, 1024);
     struct task *task = fixture_task();
     vm = fixture_vm();
-    frame = fixture_frame(FRAME);
+    frame[0] = fixture_frame(FRAME);
+    frame[1] = fixture_frame(FRAME + 1);
     fixture_vcpu(vm, task, 0);
     fixture_vcpu(vm, task, 1);
     CHECK(vm_add_core(vm, 2, 100) == ORD_OK && vm_add_core(vm, 3, 100) == ORD_OK);

@@ -269,7 +269,7 @@ static void hypercall(void)
         arg[0] = GUEST_BASE + r(10) * PAGE_SIZE;
         arg[1] = r(4) ? r(8) : ORD_CORE_ANY;
         arg[2] = 1 + r(255);
-        arg[3] = r(16) == 0;
+        arg[3] = r(16) ? r(4) != 0 : any();
     } else if (f >= ORD_HC_RUN && f <= ORD_HC_SET && r(8)) {
         arg[0] = r(6);
         arg[1] = r(2) ? r(8) : ORD_CORE_ANY;
@@ -295,18 +295,22 @@ static void invariants(void)
         struct vm *vm = task_cap_lookup(task, i, CAP_VM, NULL);
         if (!vm)
             continue;
-        uint32_t taken = 0;
+        uint32_t taken = 0, on[8] = {0};
         CHECK(!(vm->guest_cores & vm->host_cores) && !((vm->guest_cores | vm->host_cores) >> 8));
         for (uint32_t k = 0; k < ORD_CONTEXT_MAX; k++) {
             struct context *c = vm->context[k];
             if (!c || !c->taken)
                 continue;
             taken++;
-            CHECK(c->vm == vm && c->id == k && c->thread.core->bound == c &&
-                  vm->host_cores & BIT(c->thread.core->index));
+            CHECK(c->vm == vm && c->id == k && vm->host_cores & BIT(c->thread.core->index));
+            CHECK(c->thread.core->shared == c->shared);
+            on[c->thread.core->index]++;
             CHECK(c->thread.prio && c->thread.prio <= vm->prio_limit[c->thread.core->index]);
         }
         CHECK_EQUAL(taken, vm->context_count);
+        for (uint32_t k = 0; k < 8; k++)
+            if (vm->host_cores & BIT(k))
+                CHECK(cores[k].contexts == on[k] && (cores[k].shared || on[k] < 2));
         CHECK_EQUAL(vm->vcpu_count, (uint32_t)__builtin_popcount(vm->guest_cores));
         for (uint32_t k = 0; k < vm->vcpu_count; k++)
             CHECK(vm->vcpu[k]->thread->vcpu == vm->vcpu[k] && vm->vcpu[k]->index == k);
