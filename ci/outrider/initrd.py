@@ -191,6 +191,9 @@ def overlay(kernel, release, build, command, settings):
     hvctl = build / "guest-driver/hvctl/hvctl"
     if hvctl.is_file():
         cpio.file(f"{top}/usr/local/bin/hvctl", hvctl.read_bytes(), 0o755)
+    preload = build / "guest-driver/hvctl/libdetach-prefault.so"
+    if preload.is_file():
+        cpio.file(f"{top}/usr/local/lib/outrider/{preload.name}", preload.read_bytes(), 0o755)
     for source, target in (("tests/guest", "tests"), ("bench", "bench")):
         for path in _programs(build / source):
             cpio.file(f"{own}/{target}/{path.name}", path.read_bytes(), 0o755)

@@ -7,28 +7,67 @@
 
 #include "hvctl.h"
 
+#define AS_STRING_(x) #x
+#define AS_STRING(x)  AS_STRING_(x)
+
 static struct ord_ioc_head head(size_t size)
 {
     return (struct ord_ioc_head){.size = (uint32_t)size, .version = ORD_ABI_VERSION};
 }
 
+/* Another EINVAL than that of a size is not possible at the ioctls that have no arguments. */
 static void complain_ioctl(const char *what)
 {
-    if (errno == EPROTO || errno == EINVAL)
-        complain("%s: the module speaks another ABI than %d.%d", what, ORD_ABI_MAJOR, ORD_ABI_MINOR);
-    else
-        complain("%s: %s", what, strerror(errno));
+    if (errno == EINVAL)
+        errno = EPROTO;
+    complain("%s: %s", what, device_explain(errno));
 }
 
-/* Opens the device, close-on-exec. */
+const char *device_explain(int err)
+{
+    switch (err) {
+    case EPERM:
+    case EACCES:
+        return "not permitted; that needs " ORD_DEVICE " open for writing or CAP_SYS_NICE, and for another "
+               "process the right to ptrace it";
+    case EPROTO:
+    case ENOTTY:
+        return "the loaded module hvdetach is not of this hvctl's ABI " AS_STRING(
+            ORD_ABI_MAJOR) "." AS_STRING(ORD_ABI_MINOR) "; install both from one build, then 'modprobe -r "
+                                                        "hvdetach; modprobe hvdetach'";
+    case ESRCH:
+        return "there is no such thread any more";
+    case EOPNOTSUPP:
+        return "cannot be detached: a 32-bit program, a kernel thread, or one with hardware breakpoints or "
+               "watchpoints";
+    case ENOMEM:
+        return "out of memory, or the hypervisor has no room for another thread";
+    case ESHUTDOWN:
+        return "the machine is shutting down";
+    case EINVAL:
+        return "the hypervisor does not allow this priority on that core";
+    case ENOSPC:
+        return "no host core is free; 'hvctl info' lists the cores";
+    case EIO:
+        return "the hypervisor refused without a reason; 'dmesg' may know more";
+    default:
+        return strerror(err);
+    }
+}
+
+/* Opens the device, close-on-exec. Reading is enough to look, and to change with CAP_SYS_NICE. */
 int device_open(void)
 {
     int fd = open(ORD_DEVICE, O_RDWR | O_CLOEXEC);
 
+    if (fd < 0 && errno == EACCES)
+        fd = open(ORD_DEVICE, O_RDONLY | O_CLOEXEC);
     if (fd >= 0)
         return fd;
     if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
         complain("no %s: the module is not loaded; try 'modprobe hvdetach'", ORD_DEVICE);
+    else if (errno == EACCES || errno == EPERM)
+        complain("%s: permission denied; its mode and group say who may (ls -l %s)", ORD_DEVICE, ORD_DEVICE);
     else
         complain("%s: %s", ORD_DEVICE, strerror(errno));
     return -1;
@@ -38,8 +77,11 @@ bool device_info(int fd, struct ord_ioc_info *info)
 {
     memset(info, 0, sizeof(*info));
     info->head = head(sizeof(*info));
-    if (!ioctl(fd, ORD_IOC_INFO, info))
+    if (!ioctl(fd, ORD_IOC_INFO, info)) {
+        if (info->core_count > ORD_IOC_CORES_MAX)
+            info->core_count = ORD_IOC_CORES_MAX;
         return true;
+    }
     complain_ioctl("cannot ask the hypervisor");
     return false;
 }
@@ -48,31 +90,67 @@ bool device_list(int fd, struct ord_ioc_list *list)
 {
     memset(list, 0, sizeof(*list));
     list->head = head(sizeof(*list));
-    if (!ioctl(fd, ORD_IOC_LIST, list))
+    if (!ioctl(fd, ORD_IOC_LIST, list)) {
+        if (list->count > ORD_CONTEXT_MAX)
+            list->count = ORD_CONTEXT_MAX;
         return true;
+    }
     complain_ioctl("cannot list threads");
     return false;
 }
 
-/* Detaches the calling thread: *core may be ORD_CORE_ANY, and is the one taken afterwards. */
-int device_detach(int fd, uint32_t *core, uint32_t prio)
+static int call(int fd, unsigned long request, void *arg)
 {
-    struct ord_ioc_detach arg = {.head = head(sizeof(arg)), .core = *core, .prio = prio};
+    return ioctl(fd, request, arg) ? errno : 0;
+}
 
-    if (ioctl(fd, ORD_IOC_DETACH, &arg))
-        return errno;
-    *core = arg.core;
-    return 0;
+/* detach->core may be ORD_CORE_ANY, and is the one taken afterwards. */
+int device_detach(int fd, struct ord_ioc_detach *detach)
+{
+    detach->head = head(sizeof(*detach));
+    return call(fd, ORD_IOC_DETACH, detach);
+}
+
+int device_attach(int fd, int32_t tid)
+{
+    struct ord_ioc_attach arg = {.head = head(sizeof(arg)), .tid = tid};
+
+    return call(fd, ORD_IOC_ATTACH, &arg);
+}
+
+int device_set(int fd, int32_t tid, uint32_t core, uint32_t prio)
+{
+    struct ord_ioc_set arg = {.head = head(sizeof(arg)), .tid = tid, .core = core, .prio = prio};
+
+    return call(fd, ORD_IOC_SET, &arg);
+}
+
+int device_group(int fd, struct ord_ioc_group *group)
+{
+    group->head = head(sizeof(*group));
+    return call(fd, ORD_IOC_GROUP, group);
+}
+
+int device_trace(int fd, struct ord_ioc_trace *trace)
+{
+    trace->head = head(sizeof(*trace));
+    return call(fd, ORD_IOC_TRACE, trace);
+}
+
+int device_log(int fd, struct ord_ioc_log *log)
+{
+    log->head = head(sizeof(*log));
+    return call(fd, ORD_IOC_LOG, log);
 }
 
 static int device_get(int fd, unsigned long request, int32_t tid, struct ord_ioc_thread *thread)
 {
     struct ord_ioc_stat arg = {.head = head(sizeof(arg)), .thread.tid = tid};
+    int err = call(fd, request, &arg);
 
-    if (ioctl(fd, request, &arg))
-        return errno;
-    *thread = arg.thread;
-    return 0;
+    if (!err)
+        *thread = arg.thread;
+    return err;
 }
 
 /* A detached thread's record, by its thread id. */

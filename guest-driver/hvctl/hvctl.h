@@ -3,7 +3,9 @@
 #ifndef HVCTL_H
 #define HVCTL_H
 
+#include <argp.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,10 +27,16 @@ struct verb {
     int (*run)(int argc, char **argv);
 };
 
+int verb_attach(int argc, char **argv);
+int verb_check(int argc, char **argv);
+int verb_detach(int argc, char **argv);
 int verb_info(int argc, char **argv);
-int verb_run(int argc, char **argv);
+int verb_log(int argc, char **argv);
 int verb_ps(int argc, char **argv);
+int verb_run(int argc, char **argv);
+int verb_set(int argc, char **argv);
 int verb_stat(int argc, char **argv);
+int verb_trace(int argc, char **argv);
 
 /* Prints "hvctl: …" on standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -39,29 +47,89 @@ bool parse_number(const char *text, unsigned long min, unsigned long max, unsign
 /* Ends output on standard output: false, after a message, if some of it could not be written. */
 bool output_finish(void);
 
-/* device.c: /dev/hvdetach; complains by itself, -1 or false on failure. */
+/* Allocates, or ends hvctl with a message. */
+void *grow(void *memory, size_t count, size_t size);
+
+/* device.c: /dev/hvdetach. The first three complain by themselves; -1 or false on failure. */
 int device_open(void);
 bool device_info(int fd, struct ord_ioc_info *info);
 bool device_list(int fd, struct ord_ioc_list *list);
-/* Returns 0 or errno, without a word. */
-int device_detach(int fd, uint32_t *core, uint32_t prio);
+/* These return 0 or errno, without a word. `head` is filled in. */
+int device_detach(int fd, struct ord_ioc_detach *detach);
+int device_attach(int fd, int32_t tid);
+int device_set(int fd, int32_t tid, uint32_t core, uint32_t prio);
+int device_group(int fd, struct ord_ioc_group *group);
+int device_trace(int fd, struct ord_ioc_trace *trace);
+int device_log(int fd, struct ord_ioc_log *log);
 int device_stat(int fd, int32_t tid, struct ord_ioc_thread *thread);
 int device_last(int fd, struct ord_ioc_thread *thread);
+/* What an error of DETACH, ATTACH, SET, GROUP or TRACE means, and what to do. */
+const char *device_explain(int err);
+
+/* cores.c: lists of cores. */
+struct cores {
+    uint32_t count; /* 0: any */
+    uint32_t core[ORD_GROUP_CORES_MAX];
+};
+
+/* "2", "2,3" or "2-4"; false, with the bad part in *bad, which may be NULL, if it is none. */
+bool cores_parse(const char *text, struct cores *cores, const char **bad);
+/* Whether threads can be detached to each of them, now or once it is free; complains about one that is not.
+ */
+bool cores_check(int fd, const struct cores *cores, bool shared, bool now);
+/* All to which a thread can be detached now; false, after a message, if there is none. */
+bool cores_all(int fd, struct cores *cores, bool shared);
+
+/* target.c: threads that a command names. */
+struct target {
+    int32_t pid, tid; /* tid 0: all threads of the process */
+};
+
+/* PID, PID/TID, or a TID alone; complains and returns false if there is no such process or thread. */
+bool target_parse(const char *text, struct target *target);
+/* The detached threads among them. Returns how many, -1 after a message. */
+int target_threads(int fd, const struct target *target, struct ord_ioc_list *list);
+/* The same; complains if there is none. */
+bool target_detached(int fd, const struct target *target, struct ord_ioc_list *list);
 
 /* thread.c: a thread's record for people and for programs. */
 const char *thread_state_name(uint32_t state);
+const char *cause_name(uint32_t cause);
+void thread_flags(uint32_t flags, char *text, size_t size);
 void thread_print(FILE *out, const struct ord_ioc_thread *thread);
 json_t *thread_json(const struct ord_ioc_thread *thread);
+void totals_print(FILE *out, const struct ord_ioc_list *list);
+json_t *totals_json(const struct ord_ioc_list *list);
+double ticks_us(uint64_t ticks);
 void json_print(FILE *out, json_t *root); /* and releases it */
 
-/* launch.c: what `run` starts. */
+/* launch.c: what `run`, `trace` and `check` start. */
+enum launch_threads { LAUNCH_MAIN, LAUNCH_NEW, LAUNCH_ALL };
+
 struct launch {
-    uint32_t core, prio;
+    enum launch_threads threads;
+    struct cores cores;
+    uint32_t prio, flags;
+    bool mlock, prefault;
     char **argv; /* program and arguments, NULL-terminated */
 };
 
+#define LAUNCH_DEFAULT                                                                                       \
+    {                                                                                                        \
+        .prio = ORD_PRIO_DEFAULT                                                                             \
+    }
+
+/* The options of all three, whose input is a struct launch. */
+extern const struct argp launch_argp;
+
+/* Before anything starts: false, after a message, if it cannot work. */
+bool launch_prepare(int fd, struct launch *launch);
 /* Detaches this process and executes the program; on failure complains and returns the exit code. */
 int launch_exec(int fd, const struct launch *launch);
+
+/* preload.c: has the program lock its memory. */
+bool preload_prepare(const char *program, bool prefault);
+void preload_begin(void); /* in the process that becomes the program */
 
 /* supervise.c: the same in a child, with a summary in the end; returns the program's exit code. */
 struct summary {
@@ -69,5 +137,9 @@ struct summary {
     bool json;
 };
 int supervise(int fd, const struct launch *launch, const struct summary *summary);
+/* Blocks all signals that can be passed on, and SIGCHLD. */
+void signals_block(sigset_t *all, sigset_t *before);
+/* Ends like a child did; returns only the exit code. */
+int end_like(int status);
 
 #endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* hvctl: runs programs on the cores that Linux does not own, and shows what runs there. */
-#include <argp.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,10 +14,14 @@
 const char *argp_program_version = HVCTL_VERSION;
 
 static const struct verb verbs[] = {
-    {"info", "show the hypervisor, its cores and its pools", verb_info},
-    {"run", "run a program on a core of its own", verb_run},
+    {"run", "run a program on cores of its own", verb_run},
+    {"detach", "let a process or thread that runs leave Linux", verb_detach},
+    {"attach", "bring a process or thread back to Linux", verb_attach},
+    {"set", "give a detached thread another core or priority", verb_set},
     {"ps", "list detached threads", verb_ps},
-    {"stat", "show one detached thread with its counters", verb_stat},
+    {"stat", "show detached threads with their counters", verb_stat},
+    {"info", "show the hypervisor, its cores and its pools", verb_info},
+    {"log", "show the hypervisor's log", verb_log},
 };
 
 void complain(const char *format, ...)
@@ -41,6 +44,16 @@ bool parse_number(const char *text, unsigned long min, unsigned long max, unsign
     errno = 0;
     *value = strtoul(text, &end, 10);
     return !errno && !*end && *value >= min && *value <= max;
+}
+
+void *grow(void *memory, size_t count, size_t size)
+{
+    void *result = reallocarray(memory, count, size);
+
+    if (result || !count || !size)
+        return result;
+    complain("out of memory");
+    exit(EXIT_FAILURE);
 }
 
 bool output_finish(void)

@@ -46,8 +46,7 @@ static void report(int fd, FILE *out, const struct launch *launch, bool json, in
     fflush(out);
 }
 
-/* All that can be passed on, and SIGCHLD. */
-static void signals_block(sigset_t *all, sigset_t *before)
+void signals_block(sigset_t *all, sigset_t *before)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS};
 
@@ -96,8 +95,7 @@ static int child_wait(pid_t child, const sigset_t *all)
     return status;
 }
 
-/* Ends like the child did; returns only the exit code. */
-static int end_like(int status)
+int end_like(int status)
 {
     struct rlimit no_core = {0, 0};
     sigset_t set;

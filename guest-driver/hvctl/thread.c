@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* A thread's record, for people and for programs. */
 #include <inttypes.h>
+#include <string.h>
 
+#include "aarch64/ticks.h"
 #include "hvctl.h"
 
 static const struct counter {
@@ -17,13 +19,36 @@ static const struct counter {
     {"irqs", "interrupts", offsetof(struct ord_stats, irqs)},
     {"hostcalls", "host calls", offsetof(struct ord_stats, hostcalls)},
     {"exits", "entries to the hypervisor", offsetof(struct ord_stats, exits)},
+    {"preempted", "preempted by others", offsetof(struct ord_stats, preempted)},
 };
 
 #define COUNTER_COUNT (sizeof(counters) / sizeof(counters[0]))
 
+static const struct cause {
+    const char *name; /* in JSON and in traces */
+    const char *text;
+} causes[ORD_CAUSE_COUNT] = {
+    [ORD_CAUSE_NONE] = {"none", "not known"},
+    [ORD_CAUSE_SYSCALL] = {"syscall", "system call"},
+    [ORD_CAUSE_FAULT] = {"fault", "page fault"},
+    [ORD_CAUSE_NATIVE] = {"native", "page fault, natively"},
+    [ORD_CAUSE_EXCEPTION] = {"exception", "other exception"},
+    [ORD_CAUSE_SIGNAL] = {"signal", "signal, stop"},
+    [ORD_CAUSE_DEBUG] = {"debug", "debugger"},
+    [ORD_CAUSE_OTHER] = {"other", "other"},
+};
+
 static uint64_t counter_value(const struct ord_stats *stats, size_t i)
 {
-    return *(const uint64_t *)((const char *)stats + counters[i].offset);
+    uint64_t value;
+
+    memcpy(&value, (const char *)stats + counters[i].offset, sizeof(value));
+    return value;
+}
+
+double ticks_us(uint64_t ticks)
+{
+    return (double)ticks * 1e6 / (double)ticks_frequency();
 }
 
 const char *thread_state_name(uint32_t state)
@@ -40,44 +65,144 @@ const char *thread_state_name(uint32_t state)
     }
 }
 
+const char *cause_name(uint32_t cause)
+{
+    return cause < ORD_CAUSE_COUNT ? causes[cause].name : "unknown";
+}
+
+/* "shared,sigdebug", or "-". */
+void thread_flags(uint32_t flags, char *text, size_t size)
+{
+    snprintf(text, size, "%s%s%s%s", flags & ORD_DETACH_SHARED ? "shared" : "",
+             (flags & ORD_DETACH_FLAGS) == ORD_DETACH_FLAGS ? "," : "",
+             flags & ORD_DETACH_SIGDEBUG ? "sigdebug" : "", flags & ORD_DETACH_FLAGS ? "" : "-");
+}
+
 /* The kernel terminates it, but this is another program's data. */
 static void thread_comm(const struct ord_ioc_thread *thread, char comm[sizeof(thread->comm) + 1])
 {
     snprintf(comm, sizeof(thread->comm) + 1, "%.*s", (int)sizeof(thread->comm), thread->comm);
 }
 
+static void causes_print(FILE *out, const struct ord_ioc_thread *thread)
+{
+    fprintf(out, "%-26s\n", "left its core for");
+    for (uint32_t i = 0; i < ORD_CAUSE_COUNT; i++)
+        if (thread->cause_count[i])
+            fprintf(out, "  %-24s %-10" PRIu64 " %.1f us\n", causes[i].text, thread->cause_count[i],
+                    ticks_us(thread->cause_ticks[i]));
+}
+
 /* One line per value. */
 void thread_print(FILE *out, const struct ord_ioc_thread *thread)
 {
-    char comm[sizeof(thread->comm) + 1];
+    char comm[sizeof(thread->comm) + 1], flags[32];
 
     thread_comm(thread, comm);
+    thread_flags(thread->flags, flags, sizeof(flags));
     fprintf(out, "%-26s %s\n", "command", comm);
     fprintf(out, "%-26s %d (process %d)\n", "thread", thread->tid, thread->tgid);
     fprintf(out, "%-26s %s\n", "state", thread_state_name(thread->state));
     fprintf(out, "%-26s %u\n", "core", thread->core);
     fprintf(out, "%-26s %u\n", "priority", thread->prio);
+    fprintf(out, "%-26s %s\n", "flags", flags);
     fprintf(out, "%-26s %" PRIu64 "\n", "returns to Linux", thread->forwards);
     fprintf(out, "%-26s %" PRIu64 "\n", "brought back by timer", thread->recaptures);
+    if (thread->flags & ORD_DETACH_SIGDEBUG)
+        fprintf(out, "%-26s %u\n", "told so by SIGXCPU", thread->sigdebugs);
     for (size_t i = 0; i < COUNTER_COUNT; i++)
         fprintf(out, "%-26s %" PRIu64 "\n", counters[i].text, counter_value(&thread->stats, i));
+    causes_print(out, thread);
+}
+
+static json_t *flags_json(uint32_t flags)
+{
+    json_t *names = json_array();
+
+    if (flags & ORD_DETACH_SHARED)
+        json_array_append_new(names, json_string("shared"));
+    if (flags & ORD_DETACH_SIGDEBUG)
+        json_array_append_new(names, json_string("sigdebug"));
+    return names;
+}
+
+static json_t *causes_json(const struct ord_ioc_thread *thread)
+{
+    json_t *root = json_object();
+
+    for (uint32_t i = ORD_CAUSE_SYSCALL; i < ORD_CAUSE_COUNT; i++)
+        json_object_set_new(root, causes[i].name,
+                            json_pack("{s:I, s:f}", "count", (json_int_t)thread->cause_count[i], "us",
+                                      ticks_us(thread->cause_ticks[i])));
+    return root;
+}
+
+static json_t *stats_json(const struct ord_stats *stats)
+{
+    json_t *root = json_object();
+
+    for (size_t i = 0; i < COUNTER_COUNT; i++)
+        json_object_set_new(root, counters[i].name, json_integer((json_int_t)counter_value(stats, i)));
+    return root;
 }
 
 json_t *thread_json(const struct ord_ioc_thread *thread)
 {
     char comm[sizeof(thread->comm) + 1];
-    json_t *stats = json_object();
 
-    for (size_t i = 0; i < COUNTER_COUNT; i++)
-        json_object_set_new(stats, counters[i].name,
-                            json_integer((json_int_t)counter_value(&thread->stats, i)));
     thread_comm(thread, comm);
-    return json_pack("{s:i, s:i, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "tid", thread->tid, "pid",
-                     thread->tgid, "comm", json_string(comm) ?: json_string("?"), "state",
+    return json_pack("{s:i, s:i, s:o, s:s, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:o, s:o}", "tid", thread->tid,
+                     "pid", thread->tgid, "comm", json_string(comm) ?: json_string("?"), "state",
                      thread_state_name(thread->state), "core", (json_int_t)thread->core, "prio",
-                     (json_int_t)thread->prio, "context", (json_int_t)thread->context, "forwards",
-                     (json_int_t)thread->forwards, "recaptures", (json_int_t)thread->recaptures, "stats",
-                     stats);
+                     (json_int_t)thread->prio, "context", (json_int_t)thread->context, "flags",
+                     flags_json(thread->flags), "forwards", (json_int_t)thread->forwards, "recaptures",
+                     (json_int_t)thread->recaptures, "sigdebugs", (json_int_t)thread->sigdebugs, "causes",
+                     causes_json(thread), "stats", stats_json(&thread->stats));
+}
+
+/* The counters of all of them, in one record. */
+static void totals(const struct ord_ioc_list *list, struct ord_ioc_thread *sum)
+{
+    memset(sum, 0, sizeof(*sum));
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct ord_ioc_thread *thread = &list->thread[i];
+
+        sum->forwards += thread->forwards;
+        sum->recaptures += thread->recaptures;
+        sum->sigdebugs += thread->sigdebugs;
+        for (size_t n = 0; n < ORD_CAUSE_COUNT; n++) {
+            sum->cause_count[n] += thread->cause_count[n];
+            sum->cause_ticks[n] += thread->cause_ticks[n];
+        }
+        for (size_t n = 0; n < COUNTER_COUNT; n++) {
+            uint64_t value = counter_value(&sum->stats, n) + counter_value(&thread->stats, n);
+
+            memcpy((char *)&sum->stats + counters[n].offset, &value, sizeof(value));
+        }
+    }
+}
+
+void totals_print(FILE *out, const struct ord_ioc_list *list)
+{
+    struct ord_ioc_thread sum;
+
+    totals(list, &sum);
+    fprintf(out, "%-26s %u\n", "all threads", list->count);
+    fprintf(out, "%-26s %" PRIu64 "\n", "returns to Linux", sum.forwards);
+    fprintf(out, "%-26s %" PRIu64 "\n", "brought back by timer", sum.recaptures);
+    for (size_t i = 0; i < COUNTER_COUNT; i++)
+        fprintf(out, "%-26s %" PRIu64 "\n", counters[i].text, counter_value(&sum.stats, i));
+    causes_print(out, &sum);
+}
+
+json_t *totals_json(const struct ord_ioc_list *list)
+{
+    struct ord_ioc_thread sum;
+
+    totals(list, &sum);
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "threads", (json_int_t)list->count, "forwards",
+                     (json_int_t)sum.forwards, "recaptures", (json_int_t)sum.recaptures, "sigdebugs",
+                     (json_int_t)sum.sigdebugs, "causes", causes_json(&sum), "stats", stats_json(&sum.stats));
 }
 
 void json_print(FILE *out, json_t *root)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* hvctl info */
-#include <argp.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -10,6 +9,16 @@ static const char *const pool_names[ORD_POOL_COUNT] = {
     [ORD_POOL_PAGE] = "page",       [ORD_POOL_TASK] = "task", [ORD_POOL_THREAD] = "thread",
     [ORD_POOL_NOTIFY] = "notify",   [ORD_POOL_IRQ] = "irq",   [ORD_POOL_MEMORY] = "memory",
     [ORD_POOL_CONTEXT] = "context",
+};
+
+static const struct feature {
+    uint64_t bit;
+    const char *name; /* in JSON */
+    const char *text;
+} features[] = {
+    {ORD_FEATURE_HW_TLB, "hw-tlb", "TLB invalidation in hardware"},
+    {ORD_FEATURE_SHARED, "shared", "shared cores"},
+    {ORD_FEATURE_LOG, "log", "log"},
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -32,15 +41,18 @@ static const char *core_role(uint32_t flags)
 
 static void print_text(const struct ord_ioc_info *info)
 {
-    printf("Outrider, ABI %u.%u%s\n\n", info->abi_version >> 16, info->abi_version & 0xffff,
-           info->features & ORD_FEATURE_HW_TLB ? ", TLB invalidation in hardware" : "");
-    printf("%4s %-11s %8s %12s %12s %12s %s\n", "CORE", "ROLE", "MPIDR", "ENTRIES", "INTERRUPTS", "RUNS",
-           "THREAD");
+    printf("Outrider, ABI %u.%u", info->abi_version >> 16, info->abi_version & 0xffff);
+    for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+        if (info->features & features[i].bit)
+            printf(", %s", features[i].text);
+    printf("\n\n%4s %-11s %8s %12s %12s %12s %7s %-6s %s\n", "CORE", "ROLE", "MPIDR", "ENTRIES", "INTERRUPTS",
+           "RUNS", "THREADS", "SHARED", "ONE OF THEM");
     for (uint32_t i = 0; i < info->core_count; i++) {
         const struct ord_ioc_core *core = &info->core[i];
 
-        printf("%4u %-11s %8" PRIx64 " %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " ", i, core_role(core->flags),
-               core->mpidr, core->entries, core->irqs, core->runs);
+        printf("%4u %-11s %8" PRIx64 " %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %7u %-6s ", i,
+               core_role(core->flags), core->mpidr, core->entries, core->irqs, core->runs,
+               core->context_count, core->flags & ORD_CORE_SHARED ? "yes" : "-");
         if (core->tid)
             printf("%d%s\n", core->tid, core->flags & ORD_CORE_RUNNING ? ", running" : "");
         else
@@ -54,20 +66,23 @@ static void print_text(const struct ord_ioc_info *info)
 
 static json_t *core_json(uint32_t number, const struct ord_ioc_core *core)
 {
-    return json_pack("{s:I, s:I, s:b, s:b, s:b, s:o, s:o, s:I, s:I, s:I}", "core", (json_int_t)number,
-                     "mpidr", (json_int_t)core->mpidr, "guest", !!(core->flags & ORD_CORE_GUEST), "host",
-                     !!(core->flags & ORD_CORE_HOST), "running", !!(core->flags & ORD_CORE_RUNNING),
-                     "context", core->context ? json_integer(core->context - 1) : json_null(), "tid",
+    return json_pack("{s:I, s:I, s:b, s:b, s:b, s:b, s:I, s:o, s:o, s:I, s:I, s:I}", "core",
+                     (json_int_t)number, "mpidr", (json_int_t)core->mpidr, "guest",
+                     !!(core->flags & ORD_CORE_GUEST), "host", !!(core->flags & ORD_CORE_HOST), "running",
+                     !!(core->flags & ORD_CORE_RUNNING), "shared", !!(core->flags & ORD_CORE_SHARED),
+                     "contexts", (json_int_t)core->context_count, "context",
+                     core->context ? json_integer(core->context - 1) : json_null(), "tid",
                      core->tid ? json_integer(core->tid) : json_null(), "entries", (json_int_t)core->entries,
                      "irqs", (json_int_t)core->irqs, "runs", (json_int_t)core->runs);
 }
 
 static json_t *info_json(const struct ord_ioc_info *info)
 {
-    json_t *cores = json_array(), *pools = json_array(), *features = json_array();
+    json_t *cores = json_array(), *pools = json_array(), *names = json_array();
 
-    if (info->features & ORD_FEATURE_HW_TLB)
-        json_array_append_new(features, json_string("hw-tlb"));
+    for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+        if (info->features & features[i].bit)
+            json_array_append_new(names, json_string(features[i].name));
     for (uint32_t i = 0; i < info->core_count; i++)
         json_array_append_new(cores, core_json(i, &info->core[i]));
     for (int i = 0; i < ORD_POOL_COUNT; i++)
@@ -75,7 +90,7 @@ static json_t *info_json(const struct ord_ioc_info *info)
                                                (json_int_t)info->pool_used[i], "capacity",
                                                (json_int_t)info->pool_capacity[i]));
     return json_pack("{s:{s:I, s:I}, s:o, s:o, s:o}", "abi", "major", (json_int_t)(info->abi_version >> 16),
-                     "minor", (json_int_t)(info->abi_version & 0xffff), "features", features, "cores", cores,
+                     "minor", (json_int_t)(info->abi_version & 0xffff), "features", names, "cores", cores,
                      "pools", pools);
 }
 
@@ -101,8 +116,6 @@ int verb_info(int argc, char **argv)
     fd = device_open();
     if (fd < 0 || !device_info(fd, &info))
         return EXIT_FAILURE;
-    if (info.core_count > ORD_IOC_CORES_MAX)
-        info.core_count = ORD_IOC_CORES_MAX;
     if (json)
         json_print(stdout, info_json(&info));
     else

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* hvctl ps */
-#include <argp.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -19,14 +18,17 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static void print_table(const struct ord_ioc_list *list)
 {
-    printf("%7s %7s %4s %4s %-9s %12s %12s %s\n", "TID", "PID", "CORE", "PRIO", "STATE", "SYSCALLS", "FAULTS",
-           "COMMAND");
+    char flags[32];
+
+    printf("%7s %7s %4s %4s %-8s %-8s %10s %10s %10s %s\n", "TID", "PID", "CORE", "PRIO", "STATE", "FLAGS",
+           "SYSCALLS", "FAULTS", "SIGNALS", "COMMAND");
     for (uint32_t i = 0; i < list->count; i++) {
         const struct ord_ioc_thread *t = &list->thread[i];
 
-        printf("%7d %7d %4u %4u %-9s %12" PRIu64 " %12" PRIu64 " %.*s\n", t->tid, t->tgid, t->core, t->prio,
-               thread_state_name(t->state), t->stats.syscalls, t->stats.faults, (int)sizeof(t->comm),
-               t->comm);
+        thread_flags(t->flags, flags, sizeof(flags));
+        printf("%7d %7d %4u %4u %-8s %-8s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %.*s\n", t->tid, t->tgid,
+               t->core, t->prio, thread_state_name(t->state), flags, t->stats.syscalls, t->stats.faults,
+               t->cause_count[ORD_CAUSE_SIGNAL], (int)sizeof(t->comm), t->comm);
     }
 }
 

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* hvctl stat */
-#include <argp.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "hvctl.h"
 
 struct arguments {
+    struct target target;
     bool json;
-    unsigned long tid;
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -24,8 +20,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_ARG:
         if (state->arg_num > 0)
             argp_error(state, "one PID, please");
-        if (!parse_number(arg, 1, INT_MAX, &arguments->tid))
-            argp_error(state, "'%s' is not a process or thread id", arg);
+        if (!target_parse(arg, &arguments->target))
+            exit(EXIT_FAILURE);
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "whose? 'hvctl ps' lists detached threads");
@@ -33,6 +29,28 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+static void print_text(const struct ord_ioc_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (i)
+            putchar('\n');
+        thread_print(stdout, &list->thread[i]);
+    }
+    if (list->count > 1) {
+        putchar('\n');
+        totals_print(stdout, list);
+    }
+}
+
+static void print_json(const struct ord_ioc_list *list)
+{
+    json_t *threads = json_array();
+
+    for (uint32_t i = 0; i < list->count; i++)
+        json_array_append_new(threads, thread_json(&list->thread[i]));
+    json_print(stdout, json_pack("{s:o, s:o}", "threads", threads, "totals", totals_json(list)));
 }
 
 int verb_stat(int argc, char **argv)
@@ -44,32 +62,25 @@ int verb_stat(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse_option,
-        .args_doc = "PID",
+        .args_doc = "PID[/TID]",
         .doc =
-            "Shows a detached thread, by its process or thread id: state, core and counters.\v"
+            "Shows the detached threads of a process, or one thread: state, core, counters, and what each "
+            "has left its core for, how often, and how much time that took.\v"
             "The hypervisor writes its counters when the thread needs Linux; what a thread does on its core "
             "meanwhile is not disturbed for being counted.",
     };
+    static struct ord_ioc_list list;
     struct arguments arguments = {0};
-    struct ord_ioc_thread thread;
-    int fd, err;
+    int fd;
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return EXIT_USAGE;
     fd = device_open();
-    if (fd < 0)
+    if (fd < 0 || !target_detached(fd, &arguments.target, &list))
         return EXIT_FAILURE;
-    err = device_stat(fd, (int32_t)arguments.tid, &thread);
-    if (err) {
-        if (err == ESRCH)
-            complain("%lu is not a detached thread", arguments.tid);
-        else
-            complain("%lu: %s", arguments.tid, strerror(err));
-        return EXIT_FAILURE;
-    }
     if (arguments.json)
-        json_print(stdout, thread_json(&thread));
+        print_json(&list);
     else
-        thread_print(stdout, &thread);
+        print_text(&list);
     return output_finish() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

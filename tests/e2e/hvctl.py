@@ -30,9 +30,14 @@ class Hvctl:
     def threads(self):
         return self.guest.json("hvctl ps --json")["threads"]
 
-    def stat(self, pid):
-        """The thread's entry with its counters."""
-        return self.guest.json(f"hvctl stat {pid} --json")
+    def stats(self, target):
+        """{"threads": […], "totals": {…}} of a process or thread: PID, PID/TID or TID."""
+        return self.guest.json(f"hvctl stat {target} --json")
+
+    def stat(self, tid):
+        """The one thread's entry with its counters."""
+        (thread,) = self.stats(tid)["threads"]
+        return thread
 
     def wait_detached(self, comm=None, tries=200):
         """The one detached thread (of that name), once it is on its core."""
