@@ -209,3 +209,17 @@ class AptRoot:
                 else:
                     os.replace(deb, self.pool / deb.name)
         return [self.pool / f for f in files]
+
+    def source(self, name, version, target):
+        """Download the upstream part of a source package into a folder; its files."""
+        lists = self.path / "source"
+        (lists / "lists/partial").mkdir(parents=True, exist_ok=True)
+        (lists / "sources.list").write_text("".join(
+            line.replace("deb ", "deb-src ", 1) + "\n"
+            for line in (self.path / "etc/sources.list").read_text().splitlines()
+        ))  # fmt: skip
+        options = ["-o", f"Dir::Etc::sourcelist={lists}/sources.list", "-o", f"Dir::State::lists={lists}/lists"]
+        Path(target).mkdir(parents=True, exist_ok=True)
+        self._apt("apt-get", *options, "update")
+        self._apt("apt-get", *options, "source", "--download-only", "--tar-only", f"{name}={version}", cwd=target)
+        return sorted(Path(target).iterdir())

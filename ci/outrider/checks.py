@@ -63,7 +63,7 @@ def check_licence(top, _build):
             continue
         licence = found.group(1).replace("-->", "").strip()
         want = "BSD-2-Clause"
-        if name.startswith("guest-driver/module/"):
+        if name.startswith(("guest-driver/module/", "bench/module/")):
             want = "GPL-2.0-only"
         elif name.startswith("abi/"):
             want = "GPL-2.0-only OR BSD-2-Clause"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from outrider import initrd, kernels, rootfs  # noqa: E402
+from outrider import initrd, kernels, qemu, rootfs  # noqa: E402
 from outrider.aptroot import SetupError, cache_dir  # noqa: E402
 
 
@@ -15,6 +15,7 @@ def main(argv):
     for name in names:
         kernels.source(name)
     kernels.sysroot()
+    qemu.plugin_headers()
     for name in names:
         initrd.base(kernels.kernel(name))
     if names:

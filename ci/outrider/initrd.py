@@ -199,6 +199,7 @@ def overlay(kernel, release, build, command, settings):
             cpio.file(f"{own}/{target}/{path.name}", path.read_bytes(), 0o755)
     folder = build / "guest-driver/module" / release
     modules = [*sorted(folder.glob("*.ko")), *sorted(folder.glob("test/*.ko"))]
+    modules += sorted((build / "bench/module" / release).glob("*.ko"))
     if modules:
         target = f"{top}/usr/lib/modules/{release}"
         for path in modules:

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the programs of bench/ share. Each measures intervals between markers of bench/insn (insn.h), and
+ * prints what the system counter says, for machines without the plugin: there the figures are ticks.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../tests/guest/common.h"
+#include "insn.h"
+
+struct bench {
+    const char *config; /* what the results are to be called: attached, detached, … */
+    uint32_t core;      /* to detach to; ORD_CORE_ANY: stay attached */
+    uint64_t count;
+    int cpu; /* of Linux to stay on; -1: any */
+};
+
+/* Options --config NAME, --core N, --count N, --cpu N; prints the usage and exits with 2 if they are wrong.
+ */
+void bench_options(struct bench *b, int argc, char **argv);
+
+/* Pins the caller to a CPU of Linux. */
+void bench_pin(int cpu);
+
+/* Detaches the caller if the options say so, and waits until it is. */
+void bench_detach(const struct bench *b);
+
+/* Names the intervals that follow: "PROGRAM/CONFIG/NAME". */
+void bench_label(const struct bench *b, const char *name);
+
+/* Counter ticks of the intervals, kept until bench_report() prints their median and maximum. */
+void bench_ticks(uint64_t ticks);
+void bench_report(const char *name);
+
+static inline long call4(long number, long a, long b, long c, long d)
+{
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+
+    __asm__ volatile("hint #96\n\tsvc #0\n\thint #97"
+                     : "+r"(x0)
+                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3)
+                     : "memory", "cc");
+    return x0;
+}
+
+/* The same without markers, for histograms. */
+static inline long call4_plain(long number, long a, long b, long c, long d)
+{
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+
+    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory", "cc");
+    return x0;
+}
+
+#endif
