@@ -55,6 +55,7 @@ static void init_core(struct core *c)
     /* EL1 may read the physical counter, not program its timer. An event stream for our own WFE: it does not
      * wake for interrupts that are masked. */
     sysreg_write(cnthctl_el2, 1 | CNTHCTL_EVNTEN | 8 << 4);
+    world_close_tables();
     sysreg_write(cntvoff_el2, 0);
     sysreg_write(cntv_ctl_el0, 0);
     sysreg_write(hstr_el2, 0);

@@ -114,10 +114,23 @@ static void el1_save(struct el1 *e)
     gich_save(&e->gich);
 }
 
+/*
+ * TTBRs, TCR and ASID cannot change at once, and although the EL1&0 regime is out of context in EL2, some cores
+ * walk its tables speculatively (errata of "speculative AT"). So walks are off until all of it is in place, and
+ * when the tables' owner has stopped.
+ */
+void world_close_tables(void)
+{
+    sysreg_write(tcr_el1, TCR_EPD0 | TCR_EPD1);
+    isb();
+}
+
 static void el1_load(struct el1 *e)
 {
+    world_close_tables();
     sysreg_write(ttbr0_el1, e->ttbr0);
     sysreg_write(ttbr1_el1, e->ttbr1);
+    isb();
     sysreg_write(tcr_el1, e->tcr);
     sysreg_write(mair_el1, e->mair);
     sysreg_write(amair_el1, e->amair);
@@ -201,8 +214,10 @@ void world_forget(struct core *c, struct world *w)
 {
     if (c->arch.world == w)
         c->arch.world = NULL;
-    if (w->el1 && c->arch.el1 == w->el1)
+    if (w->el1 && c->arch.el1 == w->el1) {
+        world_close_tables();
         c->arch.el1 = NULL;
+    }
     if (c->arch.fp_owner == w)
         c->arch.fp_owner = NULL;
     if (c->arch.world)

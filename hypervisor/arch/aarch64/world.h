@@ -26,6 +26,9 @@ void world_forget(struct core *c, struct world *w);
 /* VTTBR_EL2 of a space. */
 uint64_t world_vttbr(const struct ptab *space);
 
+/* No walk starts from the EL1 tables in the hardware any more: whose they are may give them back. */
+void world_close_tables(void);
+
 extern bool world_has_pauth;
 
 #endif

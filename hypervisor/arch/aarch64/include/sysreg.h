@@ -64,6 +64,10 @@
 #define SCTLR_EE       BIT(25)       /* big endian at EL1 */
 #define SCTLR_nTWI     BIT(16)
 
+/* TCR_EL1 */
+#define TCR_EPD0 BIT(7)  /* no walks from TTBR0_EL1 */
+#define TCR_EPD1 BIT(23) /* … from TTBR1_EL1 */
+
 /* SPSR / PSTATE */
 #define PSTATE_MODE_EL0t 0x0ull
 #define PSTATE_MODE_EL1t 0x4ull
