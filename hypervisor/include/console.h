@@ -15,11 +15,19 @@ struct uart {
 /* The UARTs that drivers/ knows; ends with an entry without a name. */
 extern const struct uart uart_table[];
 
-/* Sets the device. Before that, output is kept in a small buffer and printed here. */
+/* Sets the device. What has been written before is in the log, and is printed here. */
 void console_init(const struct uart *uart, paddr_t base);
 
 /* Writes len bytes of a host task's text, as one piece. */
 void console_write(const char *text, size_t len);
+
+/* The log keeps the last LOG_SIZE - 1 bytes of all output, in memory. */
+#define LOG_SIZE (64u << 10)
+
+/* Copies up to `size` bytes of the log from `position` on (0: the first that was ever written) and returns
+ * the position of the next. count: bytes copied. lost: bytes between `position` and the first copied. A
+ * position that is not there yet means the end. */
+uint64_t console_log(uint64_t position, char *to, size_t size, uint64_t *count, uint64_t *lost);
 
 /* printf subset: %s %c %d %u %x %lx %lu %ld %p %%, with 0 and width. Prefixed "outrider: ". */
 void print(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -10,28 +10,67 @@ static const struct uart *uart;
 static uint64_t uart_base;
 static struct spinlock lock;
 
-/* What is printed before the UART is known. */
-static char early[2048];
-static uint32_t early_len;
+/*
+ * All that was ever printed, as far as it fits: byte n at n % LOG_SIZE. Writers hold the lock, readers do
+ * not, as a UART is slow. A reader copies, then looks again how far the writers have come.
+ *
+ *   writer: byte n, barrier, log_end = n + 1, barrier, byte n + 1, …
+ *   reader: log_end, barrier, bytes, barrier, log_end: what is older than LOG_SIZE - 1 by now may be
+ * overwritten
+ */
+static char log[LOG_SIZE];
+static uint64_t log_end;
 
-static void put(char c)
+static void put_uart(char c)
 {
-    if (!uart) {
-        if (early_len < sizeof(early))
-            early[early_len++] = c;
-        return;
-    }
     if (c == '\n')
         uart->put(uart_base, '\r');
     uart->put(uart_base, c);
+}
+
+static void put(char c)
+{
+    WRITE_ONCE(log[log_end % LOG_SIZE], c);
+    smp_mb();
+    WRITE_ONCE(log_end, log_end + 1);
+    smp_mb();
+    if (uart)
+        put_uart(c);
+}
+
+static uint64_t log_begin(uint64_t end)
+{
+    return end < LOG_SIZE ? 0 : end + 1 - LOG_SIZE;
+}
+
+uint64_t console_log(uint64_t position, char *to, size_t size, uint64_t *count, uint64_t *lost)
+{
+    uint64_t end = READ_ONCE(log_end), from = MIN(MAX(position, log_begin(end)), end);
+    uint64_t n = MIN(end - from, size);
+
+    smp_mb();
+    for (uint64_t i = 0; i < n; i++)
+        to[i] = READ_ONCE(log[(from + i) % LOG_SIZE]);
+    smp_mb();
+    uint64_t begin = log_begin(READ_ONCE(log_end));
+    if (begin > from) {
+        uint64_t gone = MIN(begin - from, n);
+        memmove(to, to + gone, n - gone);
+        from += gone;
+        n -= gone;
+    }
+    *count = n;
+    *lost = from > position ? from - position : 0;
+    return from + n;
 }
 
 void console_init(const struct uart *u, paddr_t base)
 {
     uart_base = base.v;
     uart = u;
-    for (uint32_t i = 0; i < early_len; i++)
-        put(early[i]);
+    /* What was printed before. */
+    for (uint64_t i = log_begin(log_end); i < log_end; i++)
+        put_uart(log[i % LOG_SIZE]);
 }
 
 void console_write(const char *text, size_t len)

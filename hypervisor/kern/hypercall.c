@@ -3,6 +3,7 @@
 #include "call.h"
 
 #include "atomic.h"
+#include "console.h"
 #include "context.h"
 #include "core.h"
 #include "pool.h"
@@ -16,7 +17,7 @@ typedef status_t handler(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
 static status_t do_info(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t out[3])
 {
     out[0] = ORD_ABI_VERSION;
-    out[1] = arch_hypercall_features() | ORD_FEATURE_SHARED;
+    out[1] = arch_hypercall_features() | ORD_FEATURE_SHARED | ORD_FEATURE_LOG;
     out[2] = ORD_CONTEXT_MAX;
     return arg[0] >> 16 == ORD_ABI_MAJOR ? ORD_OK : ORD_BAD_VERSION;
 }
@@ -139,6 +140,16 @@ static status_t do_barrier(struct vcpu *v, const uint64_t arg[5] UNUSED, uint64_
     return ORD_OK;
 }
 
+static status_t do_log(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
+{
+    char *page = vm_page(v->vm, arg[1]);
+
+    if (!page)
+        return ORD_BAD_ADDRESS;
+    out[0] = console_log(arg[0], page, PAGE_SIZE, &out[1], &out[2]);
+    return ORD_OK;
+}
+
 static handler *const table[] = {
     [ORD_HC_INFO - ORD_HC_BASE] = do_info,
     [ORD_HC_CORE_INFO - ORD_HC_BASE] = do_core_info,
@@ -152,6 +163,7 @@ static handler *const table[] = {
     [ORD_HC_FLUSH - ORD_HC_BASE] = do_flush,
     [ORD_HC_BARRIER - ORD_HC_BASE] = do_barrier,
     [ORD_HC_CORE_STATS - ORD_HC_BASE] = do_core_stats,
+    [ORD_HC_LOG - ORD_HC_BASE] = do_log,
 };
 
 bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4])

@@ -480,13 +480,14 @@ static void test_hypercalls(void)
                                        0xc6010000, ORD_HC_CALL_UID + 1, ~0u};
     for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
         CHECK(!hypercall_dispatch(vcpu, foreign[i], (uint64_t[5]){0}, result));
-    static const uint32_t unknown[] = {0, 0x0d, 0x100, 0xffff};
+    static const uint32_t unknown[] = {0, 0x0e, 0x100, 0xffff};
     for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
         CHECK(hypercall(ORD_HC(unknown[i]), 1, 1, 1, 1) == ORD_NOT_SUPPORTED);
     CHECK_EQUAL(vcpu->state->hypercalls, ARRAY_SIZE(unknown));
 
     CHECK(hypercall(ORD_HC_INFO, ORD_ABI_VERSION, 0, 0, 0) == ORD_OK);
-    CHECK(result[1] == ORD_ABI_VERSION && result[2] == (ORD_FEATURE_HW_TLB | ORD_FEATURE_SHARED) &&
+    CHECK(result[1] == ORD_ABI_VERSION &&
+          result[2] == (ORD_FEATURE_HW_TLB | ORD_FEATURE_SHARED | ORD_FEATURE_LOG) &&
           result[3] == ORD_CONTEXT_MAX);
     CHECK(hypercall(ORD_HC_INFO, ORD_ABI_VERSION + 7, 0, 0, 0) == ORD_OK);
     CHECK(hypercall(ORD_HC_INFO, 2 << 16, 0, 0, 0) == ORD_BAD_VERSION && result[1] == ORD_ABI_VERSION);
@@ -560,6 +561,26 @@ static void test_hypercalls(void)
     CHECK(hypercall(ORD_HC_BARRIER, 0, 0, 0, 0) == ORD_OK);
 }
 
+static void test_log(void)
+{
+    start_vm();
+    const char *page = GUEST_RAM + 5 * PAGE_SIZE;
+    char before[64];
+
+    console_write("a line\n", 7);
+    CHECK(hypercall(ORD_HC_LOG, 0, frame_address(5) + 8, 0, 0) == ORD_BAD_ADDRESS);
+    CHECK(hypercall(ORD_HC_LOG, 0, BIT(39), 0, 0) == ORD_BAD_ADDRESS);
+    CHECK(ptab_map(&vm->ptab, BIT(32), ptr_pa(GUEST_RAM), PAGE_SIZE, PTAB_READ) == ORD_OK);
+    CHECK(hypercall(ORD_HC_LOG, 0, BIT(32), 0, 0) == ORD_BAD_ADDRESS); /* read-only */
+    CHECK(hypercall(ORD_HC_LOG, 0, frame_address(5), 0, 0) == ORD_OK);
+    CHECK(result[1] == 7 && result[2] == 7 && result[3] == 0 && !memcmp(page, "a line\n", 7));
+    memcpy(before, page, sizeof(before));
+    CHECK(hypercall(ORD_HC_LOG, 7, frame_address(5), 0, 0) == ORD_OK);
+    CHECK(result[1] == 7 && result[2] == 0 && result[3] == 0);
+    CHECK(hypercall(ORD_HC_LOG, ~0ull, frame_address(5), 0, 0) == ORD_OK);
+    CHECK(result[1] == 7 && result[2] == 0 && result[3] == 0 && !memcmp(page, before, sizeof(before)));
+}
+
 static void test_hostcalls(void)
 {
     start_vm();
@@ -599,6 +620,7 @@ int main(void)
     test_case("no pages", test_no_pages);
     test_case("VM that cannot be completed", test_vm_half);
     test_case("hypercalls", test_hypercalls);
+    test_case("log", test_log);
     test_case("host calls", test_hostcalls);
     return 0;
 }
