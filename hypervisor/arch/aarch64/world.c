@@ -115,9 +115,9 @@ static void el1_save(struct el1 *e)
 }
 
 /*
- * TTBRs, TCR and ASID cannot change at once, and although the EL1&0 regime is out of context in EL2, some cores
- * walk its tables speculatively (errata of "speculative AT"). So walks are off until all of it is in place, and
- * when the tables' owner has stopped.
+ * TTBRs, TCR and ASID cannot change at once, and although the EL1&0 regime is out of context in EL2, some
+ * cores walk its tables speculatively (errata of "speculative AT"). So walks are off until all of it is in
+ * place, and when the tables' owner has stopped.
  */
 void world_close_tables(void)
 {
