@@ -31,12 +31,17 @@ class Interval:
     end_core: int
     cores: list  # of {counter: count}
     events: list = field(default_factory=list)  # (core, cores since begin) for each event marker between
+    period: list = None  # counts by core until the next interval of the label begins
 
     def own(self, name):
         return self.cores[self.begin_core][name]
 
     def total(self, name):
         return sum(core[name] for core in self.cores)
+
+
+def _delta(then, now):
+    return [{k: b[k] - a[k] for k in b} for a, b in zip(then, now)]
 
 
 class Records:
@@ -57,25 +62,31 @@ class Records:
         return [dict(zip(self.names, values[i : i + width])) for i in range(0, len(values), width)]
 
     def _read(self, path):
-        label, began, events = "", None, []
+        label, began, events, previous = "", None, [], None
         with open(path, encoding="utf-8", errors="replace") as handle:
             for line in handle:
                 kind, _, rest = line.rstrip("\n").partition(" ")
                 words = rest.split(" ")
                 if kind == "L":
-                    label, began = rest, None
+                    label, began, previous = rest, None, None
                 elif kind == "M":
                     core, mark = int(words[1]), int(words[2])
                     if mark == BEGIN:
-                        began, events = (core, self._cores(words[4:])), []
+                        now = self._cores(words[4:])
+                        if previous:
+                            interval, then = previous
+                            interval.period = _delta(then, now)
+                            previous = None
+                        began, events = (core, now), []
                     elif mark in (END, EVENT) and began:
                         now = self._cores(words[4:])
-                        delta = [{k: b[k] - a[k] for k in b} for a, b in zip(began[1], now)]
+                        delta = _delta(began[1], now)
                         if mark == EVENT:
                             events.append((core, delta))
                         else:
-                            self.intervals[label].append(Interval(began[0], core, delta, events))
-                            began = None
+                            interval = Interval(began[0], core, delta, events)
+                            self.intervals[label].append(interval)
+                            previous, began = (interval, began[1]), None
                 elif kind == "H":
                     self.histograms[label][int(words[0]), int(words[1], 16)] += int(words[2])
                 elif kind == "T":
@@ -89,8 +100,9 @@ class Records:
 class Symbols:
     """Functions by address: of the hypervisor and the VMM from their images, of Linux from its kallsyms."""
 
-    def __init__(self, build, load_address, kallsyms=None):
+    def __init__(self, build, load_address, kallsyms=None, module=None):
         table = []
+        self.module, self.module_start, self.module_end = module, 0, 0
         for path, offset in ((build / "hypervisor/outrider.elf", load_address), (build / "vmm/vmm.elf", 0)):
             text = subprocess.run(["aarch64-linux-gnu-nm", str(path)], stdout=subprocess.PIPE, text=True, check=True).stdout
             for line in text.splitlines():
@@ -106,6 +118,35 @@ class Symbols:
         self.addresses = [a for a, _ in table]
         self.names = [n for _, n in table]
         self.load_address = load_address
+        if module and module.exists():
+            self._module_place(module)
+        self.image = build / "hypervisor/outrider.elf"
+        self.inlined = {}
+
+    def _module_place(self, module):
+        """Where the text of hvdetach.ko is: a function's address less its offset."""
+        nm = subprocess.run(["aarch64-linux-gnu-nm", str(module)], stdout=subprocess.PIPE, text=True, check=True).stdout
+        offset = int(re.search(r"^([0-9a-f]+) [tT] park_work$", nm, re.M).group(1), 16)
+        own = [a for a, n in zip(self.addresses, self.names) if n.endswith(" [hvdetach]")]
+        if own:
+            self.module_start = self.address("park_work [hvdetach]") - offset
+            self.module_end = max(own) + 1
+
+    def _chains(self, addresses, offset, *image):
+        """The functions that are inlined at these addresses, innermost first, all looked up at once."""
+        wanted = sorted(set(addresses) - set(self.inlined))
+        lines = "".join(f"{a - offset:#x}\n" for a in wanted)
+        text = subprocess.run(["aarch64-linux-gnu-addr2line", "-a", "-f", "-i", *image], input=lines,
+                              stdout=subprocess.PIPE, text=True, check=True).stdout  # fmt: skip
+        for address, part in zip(wanted, re.split(r"^0x[0-9a-f]+\n", text, flags=re.M)[1:]):
+            self.inlined[address] = part.splitlines()[::2]
+
+    def resolve(self, addresses):
+        addresses = set(addresses)
+        self._chains([a for a in addresses if self.level(a) == "hypervisor" and a < 1 << 63], self.load_address,
+                     "-e", str(self.image))  # fmt: skip
+        self._chains([a for a in addresses if self.module_start <= a < self.module_end], self.module_start,
+                     "-j", ".text", "-e", str(self.module))  # fmt: skip
 
     def name(self, address):
         if not address:
@@ -116,6 +157,10 @@ class Symbols:
         name = self.names[index]
         if name == "stub_page" or address >= 0xFFFFFFFFFFFFF000:
             return "stub"
+        for inlined, shown in (("idle", "idle"), ("park_wait", "park_wait [hvdetach]"),
+                               ("park_recall", "park_recall [hvdetach]")):  # fmt: skip
+            if inlined in self.inlined.get(address, ()):
+                return shown
         return name
 
     def address(self, name):

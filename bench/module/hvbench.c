@@ -55,6 +55,10 @@ static void hypercalls(unsigned int count)
 		arm_smccc_1_1_hvc(info, version, zero, zero, zero, zero, &res);
 		insn_end();
 	}
+	insn_hist_start();
+	for (i = 0; i < count; i++)
+		arm_smccc_1_1_hvc(info, version, zero, zero, zero, zero, &res);
+	insn_hist_stop();
 	insn_label("hvbench//hypercall-core-stats");
 	for (i = 0; i < count; i++) {
 		insn_begin();
@@ -92,6 +96,10 @@ static void registers(unsigned int count)
 		readl_relaxed(gicd + 4); /* GICD_TYPER */
 		insn_end();
 	}
+	insn_hist_start();
+	for (i = 0; i < count; i++)
+		readl_relaxed(gicd + 4);
+	insn_hist_stop();
 }
 
 static enum hrtimer_restart timer_fired(struct hrtimer *timer);

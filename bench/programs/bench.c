@@ -14,12 +14,11 @@ static size_t ticks_count;
 
 void bench_options(struct bench *b, int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'o'},
-                                            {"core", required_argument, NULL, 'c'},
-                                            {"count", required_argument, NULL, 'n'},
-                                            {"cpu", required_argument, NULL, 'p'},
-                                            {0}};
-    static const char usage[] = "[--config NAME] [--core N] [--count N] [--cpu N]";
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'o'}, {"core", required_argument, NULL, 'c'},
+        {"count", required_argument, NULL, 'n'},  {"cpu", required_argument, NULL, 'p'},
+        {"gap", required_argument, NULL, 'g'},    {0}};
+    static const char usage[] = "[--config NAME] [--core N] [--count N] [--cpu N] [--gap N]";
     int option;
 
     *b = (struct bench){.config = "attached", .core = ORD_CORE_ANY, .count = 200, .cpu = -1};
@@ -36,6 +35,9 @@ void bench_options(struct bench *b, int argc, char **argv)
             break;
         case 'p':
             b->cpu = (int)arg_number(optarg, usage);
+            break;
+        case 'g':
+            b->gap = arg_number(optarg, usage);
             break;
         default:
             fprintf(stderr, "usage: %s %s\n", program_invocation_short_name, usage);
@@ -63,6 +65,12 @@ void bench_detach(const struct bench *b)
     if (error)
         test_fail("cannot detach to core %u (%d)", b->core, error);
     CHECK(becomes_detached());
+}
+
+void bench_gap(const struct bench *b)
+{
+    for (uint64_t i = 0; i < b->gap; i++)
+        __asm__ volatile("");
 }
 
 void bench_label(const struct bench *b, const char *name)

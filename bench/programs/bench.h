@@ -18,10 +18,12 @@ struct bench {
     const char *config; /* what the results are to be called: attached, detached, … */
     uint32_t core;      /* to detach to; ORD_CORE_ANY: stay attached */
     uint64_t count;
-    int cpu; /* of Linux to stay on; -1: any */
+    int cpu;      /* of Linux to stay on; -1: any */
+    uint64_t gap; /* rounds of a loop between two measurements, so that all others come to rest */
 };
 
-/* Options --config NAME, --core N, --count N, --cpu N; prints the usage and exits with 2 if they are wrong.
+/* Options --config NAME, --core N, --count N, --cpu N, --gap N; prints the usage and exits with 2 if they are
+ * wrong.
  */
 void bench_options(struct bench *b, int argc, char **argv);
 
@@ -30,6 +32,9 @@ void bench_pin(int cpu);
 
 /* Detaches the caller if the options say so, and waits until it is. */
 void bench_detach(const struct bench *b);
+
+/* Computes for the gap, without any call. */
+void bench_gap(const struct bench *b);
 
 /* Names the intervals that follow: "PROGRAM/CONFIG/NAME". */
 void bench_label(const struct bench *b, const char *name);

@@ -27,10 +27,13 @@ static void measure(const struct bench *b, const struct kind *k)
         uint64_t start = counter();
         call4(k->number, k->a, k->b, k->c, 0);
         bench_ticks(counter() - start);
+        bench_gap(b);
     }
     insn_hist_start();
-    for (uint64_t i = 0; i < b->count; i++)
+    for (uint64_t i = 0; i < b->count; i++) {
         call4_plain(k->number, k->a, k->b, k->c, 0);
+        bench_gap(b);
+    }
     insn_hist_stop();
     bench_label(b, "end");
     bench_report(k->name);
