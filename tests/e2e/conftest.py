@@ -16,6 +16,7 @@ from machine import Guest  # noqa: E402
 HARMLESS = re.compile(
     r"hrtimer: interrupt took|perf: interrupt took too long|loading out-of-tree module taints kernel"
     r"|module verification failed: signature and/or required key missing"
+    r"|mmap: syscalls \(\d+\) uses deprecated remap_file_pages|Invalid ELF header len \d"
     r"|clocksource: .*(Long readout interval|wd-.*-read-back)"
 )
 

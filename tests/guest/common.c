@@ -75,7 +75,7 @@ bool becomes_detached(void)
     return false;
 }
 
-static int device(void)
+int thread_device(void)
 {
     static int fd = -1;
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -89,7 +89,7 @@ static int device(void)
 
 static int device_ioctl(unsigned long request, void *argument)
 {
-    int fd = device();
+    int fd = thread_device();
 
     if (fd < 0 || ioctl(fd, request, argument) < 0)
         return -errno;

@@ -97,6 +97,9 @@ static inline bool is_detached(void)
  */
 bool becomes_detached(void);
 
+/* The open device, -1 if it cannot be opened: one file for all that follows. */
+int thread_device(void);
+
 /* ioctl DETACH of the calling thread; 0 or -errno. core may be ORD_CORE_ANY. */
 int detach_self(uint32_t core, uint32_t prio);
 
