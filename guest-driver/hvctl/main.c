@@ -20,6 +20,8 @@ static const struct verb verbs[] = {
     {"set", "give a detached thread another core or priority", verb_set},
     {"ps", "list detached threads", verb_ps},
     {"stat", "show detached threads with their counters", verb_stat},
+    {"trace", "show each event for which threads leave their cores", verb_trace},
+    {"check", "say what keeps a program from running undisturbed", verb_check},
     {"info", "show the hypervisor, its cores and its pools", verb_info},
     {"log", "show the hypervisor's log", verb_log},
 };

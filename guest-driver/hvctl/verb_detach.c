@@ -171,6 +171,19 @@ static bool detach_group(int fd, const struct arguments *arguments, bool begin)
     return !err;
 }
 
+/* Whether all threads of the process are detached. */
+static bool is_done(int fd, int32_t pid)
+{
+    struct ord_ioc_thread thread;
+    int32_t *tids;
+    size_t count = list_threads(pid, &tids), done = 0;
+
+    for (size_t i = 0; i < count; i++)
+        done += !device_stat(fd, tids[i], &thread);
+    free(tids);
+    return count && done == count;
+}
+
 static bool detach(int fd, struct arguments *arguments)
 {
     bool shared, good;
@@ -180,6 +193,8 @@ static bool detach(int fd, struct arguments *arguments)
     if (arguments->group)
         arguments->flags |= ORD_DETACH_SHARED;
     shared = arguments->flags & ORD_DETACH_SHARED;
+    if (!arguments->target.tid && !arguments->group && is_done(fd, arguments->target.pid))
+        return true;
     if (arguments->cores.count ? !cores_check(fd, &arguments->cores, shared, true)
                                : !cores_all(fd, &arguments->cores, shared))
         return false;
