@@ -61,8 +61,8 @@ static irqreturn_t event_interrupt(int irq, void *data)
  * hvd_event_wait_prepare() - ask for the virtual exception before going to sleep
  * @frame: current's
  *
- * The caller then needs a full barrier (set_current_state()) before it looks at the event word. Linux numbers
- * its CPUs as the device tree lists them, which is the order of the VM's vCPUs.
+ * The caller has set the task's state before, and needs a full barrier after this, before it looks at the
+ * event word. Linux numbers its CPUs as the device tree lists them, which is the order of the VM's vCPUs.
  */
 void hvd_event_wait_prepare(struct ord_frame *frame)
 {

@@ -126,8 +126,9 @@ static void park_recall(struct hvd_thread *t)
 		cpu_relax();
 
 	for (;;) {
-		hvd_event_wait_prepare(t->frame);
 		set_current_state(TASK_UNINTERRUPTIBLE);
+		hvd_event_wait_prepare(t->frame);
+		smp_mb(); /* as in park_wait() */
 		if (park_event(t) != ORD_EVENT_RUNNING)
 			break;
 		schedule_timeout(HZ / 10);
@@ -165,9 +166,14 @@ static void park_wait(struct hvd_thread *t)
 
 sleep:
 	for (;;) {
-		/* Plain TASK_INTERRUPTIBLE: a freezable sleep would be frozen without being woken. */
+		/*
+		 * Plain TASK_INTERRUPTIBLE: a freezable sleep would be frozen without being woken. Before the
+		 * wait word: a CPU that goes offline wakes those which wait for it, and that must not be in
+		 * vain.
+		 */
+		set_current_state(TASK_INTERRUPTIBLE);
 		hvd_event_wait_prepare(t->frame);
-		set_current_state(TASK_INTERRUPTIBLE); /* full barrier: wait word before event word */
+		smp_mb(); /* wait word before event word and flags */
 		hvd_debug_point(HVD_POINT_WAIT);
 		if (park_event(t) != ORD_EVENT_RUNNING)
 			break;
