@@ -21,27 +21,31 @@ struct hvd_file {
 	struct ord_ioc_thread last;
 };
 
+/* Both take NULL. */
 struct hvd_file *hvd_file_get(struct hvd_file *file)
 {
-	refcount_inc(&file->refs);
+	if (file)
+		refcount_inc(&file->refs);
 	return file;
 }
 
 void hvd_file_put(struct hvd_file *file)
 {
-	if (refcount_dec_and_test(&file->refs))
+	if (file && refcount_dec_and_test(&file->refs))
 		kfree(file);
 }
 
 /**
  * hvd_file_store() - keep the record of a thread that ends. Any context.
- * @file: through which it was detached
+ * @file: through which it was detached, or NULL
  * @record: its last one
  */
 void hvd_file_store(struct hvd_file *file, const struct ord_ioc_thread *record)
 {
 	unsigned long irq_flags;
 
+	if (!file)
+		return;
 	raw_spin_lock_irqsave(&file->lock, irq_flags);
 	file->last = *record;
 	file->has_last = true;
@@ -104,6 +108,7 @@ static long chardev_info(void __user *user)
 		info->core[i].mpidr = core.mpidr;
 		info->core[i].flags = core.flags;
 		info->core[i].context = core.context;
+		info->core[i].context_count = core.count;
 		if (core.context)
 			info->core[i].tid = chardev_core_tid(core.context - 1);
 		hvd_core_stats(i, &info->core[i].entries, &info->core[i].irqs, &info->core[i].runs);
@@ -114,38 +119,117 @@ static long chardev_info(void __user *user)
 	return err;
 }
 
+/*
+ * The task that an ioctl names, if current may act on it: with a reference, or an ERR_PTR().
+ */
+static struct task_struct *chardev_task(s32 tid)
+{
+	struct task_struct *task = current;
+
+	if (tid < 0)
+		return ERR_PTR(-EINVAL);
+	rcu_read_lock();
+	if (tid)
+		task = pid_task(find_vpid(tid), PIDTYPE_PID);
+	if (task)
+		get_task_struct(task);
+	rcu_read_unlock();
+	if (!task)
+		return ERR_PTR(-ESRCH);
+	if (hvd_access_task(task))
+		return task;
+	put_task_struct(task);
+	return ERR_PTR(-EPERM);
+}
+
 static long chardev_detach(struct hvd_file *file, void __user *user)
 {
+	struct task_struct *task;
 	struct ord_ioc_detach arg;
 	struct hvd_thread *t;
-	int err;
+	long err;
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
-	err = hvd_thread_start(file, &arg);
-	if (err)
-		return err;
-	if (copy_to_user(user, &arg, sizeof(arg))) {
-		t = hvd_thread_find(current);
-		hvd_thread_end(t);
-		return -EFAULT;
+	task = chardev_task(arg.tid);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	err = hvd_thread_start(file, task, &arg.core, arg.prio, arg.flags);
+	if (!err && copy_to_user(user, &arg, sizeof(arg))) {
+		t = hvd_thread_get(task);
+		if (t) {
+			hvd_thread_attach(t);
+			hvd_thread_put(t);
+		}
+		err = -EFAULT;
 	}
-	return 0;
+	put_task_struct(task);
+	return err;
 }
 
 static long chardev_attach(void __user *user)
 {
+	struct task_struct *task;
 	struct ord_ioc_attach arg;
 	struct hvd_thread *t;
+	long err = 0;
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
 	if (arg.reserved)
 		return -EINVAL;
-	t = hvd_thread_find(current);
-	if (t)
-		hvd_thread_end(t);
-	return 0;
+	task = chardev_task(arg.tid);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	t = hvd_thread_get(task);
+	if (t) {
+		err = hvd_thread_attach(t);
+		hvd_thread_put(t);
+	}
+	put_task_struct(task);
+	return err;
+}
+
+static long chardev_set(void __user *user)
+{
+	struct task_struct *task;
+	struct ord_ioc_set arg;
+	struct hvd_thread *t;
+	long err = -ESRCH;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (arg.reserved || arg.prio > ORD_PRIO_MAX)
+		return -EINVAL;
+	task = chardev_task(arg.tid);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	t = hvd_thread_get(task);
+	if (t) {
+		err = hvd_thread_move(t, arg.core, arg.prio);
+		hvd_thread_put(t);
+	}
+	put_task_struct(task);
+	return err;
+}
+
+static long chardev_group(struct hvd_file *file, void __user *user)
+{
+	struct task_struct *task;
+	struct ord_ioc_group arg;
+	long err;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	task = chardev_task(arg.pid);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	if (task->flags & PF_KTHREAD)
+		err = -EOPNOTSUPP;
+	else
+		err = hvd_group_set(file, task, &arg);
+	put_task_struct(task);
+	return err;
 }
 
 static long chardev_list(void __user *user)
@@ -214,6 +298,20 @@ static long chardev_last(struct hvd_file *file, void __user *user)
 	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
+/* What takes cores, or acts on threads. */
+static bool chardev_is_restricted(unsigned int command)
+{
+	switch (command) {
+	case ORD_IOC_INFO:
+	case ORD_IOC_LIST:
+	case ORD_IOC_STAT:
+	case ORD_IOC_LAST:
+		return false;
+	default:
+		return true;
+	}
+}
+
 static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long arg)
 {
 	struct hvd_file *file = filp->private_data;
@@ -228,6 +326,8 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 	case ORD_IOC_ATTACH:
 	case ORD_IOC_STAT:
 	case ORD_IOC_LAST:
+	case ORD_IOC_SET:
+	case ORD_IOC_GROUP:
 		size = _IOC_SIZE(command);
 		break;
 	case ORD_IOC_LIST:
@@ -241,6 +341,8 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 	err = chardev_check_head(head, size);
 	if (err)
 		return err;
+	if (chardev_is_restricted(command) && !hvd_access_privileged(filp->f_mode & FMODE_WRITE))
+		return -EPERM;
 
 	switch (command) {
 	case ORD_IOC_INFO:
@@ -249,6 +351,10 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 		return chardev_detach(file, user);
 	case ORD_IOC_ATTACH:
 		return chardev_attach(user);
+	case ORD_IOC_SET:
+		return chardev_set(user);
+	case ORD_IOC_GROUP:
+		return chardev_group(file, user);
 	case ORD_IOC_LIST:
 		return chardev_list(user);
 	case ORD_IOC_STAT:
@@ -295,7 +401,7 @@ static struct miscdevice chardev = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "hvdetach",
 	.fops = &chardev_ops,
-	.mode = 0600,
+	.mode = 0664, /* a rule for udev gives it a group */
 };
 
 int hvd_chardev_init(void)

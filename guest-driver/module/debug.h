@@ -13,8 +13,8 @@
 /* In the order in which a thread meets them. */
 enum hvd_point {
 	HVD_POINT_PUBLISH,  /* a new thread can be found, its timer is not armed */
-	HVD_POINT_QUEUE,    /* QUEUED is set, the work is not added */
-	HVD_POINT_WORK,     /* the work runs, has cleared QUEUED, has not asked whether it may park */
+	HVD_POINT_QUEUE,    /* about to queue the work */
+	HVD_POINT_WORK,     /* the work runs, QUEUED is still set */
 	HVD_POINT_CAPTURED, /* registers are in the frame, state is not set */
 	HVD_POINT_RUN,      /* state is set, signals were looked at; RUN was not called */
 	HVD_POINT_RAN,      /* RUN was called, the event word was not looked at */

@@ -108,8 +108,11 @@ int hvd_core_info(u32 core, struct hvd_core *info)
 
 	if (status != ORD_OK)
 		return hvd_status_errno(status);
-	info->flags = res.a1;
+	info->flags = res.a1 & ORD_CORE_FLAGS;
+	info->count = (u32)res.a1 >> ORD_CORE_COUNT_SHIFT;
 	info->context = res.a2;
+	if (info->context && !info->count)
+		info->count = 1;
 	info->mpidr = res.a3;
 	return 0;
 }
@@ -158,42 +161,60 @@ int hvd_pool_info(u32 pool, u64 *used, u64 *capacity)
 	return 0;
 }
 
-static long context_create(u64 frame_ipa, u32 core, u32 prio, u32 *context)
+static long context_create(u64 frame_ipa, u32 core, u32 prio, bool shared, u32 *context)
 {
 	struct arm_smccc_res res;
-	long status = hvd_call(ORD_HC_CREATE, frame_ipa, core, prio, 0, &res);
+	long status = hvd_call(ORD_HC_CREATE, frame_ipa, core, prio, shared ? ORD_CREATE_SHARED : 0, &res);
 
 	if (status == ORD_OK)
 		*context = res.a1;
 	return status;
 }
 
+/* The host core with the fewest contexts that takes another one; ORD_CORE_ANY if there is none. */
+static u32 context_choose(bool shared)
+{
+	u32 best = ORD_CORE_ANY, least = U32_MAX, i;
+	struct hvd_core info;
+
+	for (i = 0; hvd_core_info(i, &info) == 0; i++) {
+		if (!(info.flags & ORD_CORE_HOST) || info.count >= least)
+			continue;
+		if (info.count && !(shared && (info.flags & ORD_CORE_SHARED)))
+			continue;
+		best = i;
+		least = info.count;
+	}
+	return best;
+}
+
 /**
  * hvd_context_create() - create a context on a core
  * @frame_ipa: physical address of its frame
- * @core: which one, or ORD_CORE_ANY for any host core without a context; the one taken is stored here
+ * @core: which one, or ORD_CORE_ANY for the host core with the fewest contexts; the one taken is stored here
  * @prio: ORD_PRIO_MIN..ORD_PRIO_MAX
+ * @shared: the core may have others that are shared, too
  * @context: its id
  *
  * Return: 0, -ENOSPC if all host cores are taken, or what hvd_status_errno() makes of the status.
  */
-int hvd_context_create(u64 frame_ipa, u32 *core, u32 prio, u32 *context)
+int hvd_context_create(u64 frame_ipa, u32 *core, u32 prio, bool shared, u32 *context)
 {
-	struct hvd_core info;
 	long status;
 	u32 i;
 
 	if (*core != ORD_CORE_ANY)
-		return hvd_status_errno(context_create(frame_ipa, *core, prio, context));
+		return hvd_status_errno(context_create(frame_ipa, *core, prio, shared, context));
 
-	for (i = 0; hvd_core_info(i, &info) == 0; i++) {
-		if (!(info.flags & ORD_CORE_HOST) || info.context)
-			continue;
-		status = context_create(frame_ipa, i, prio, context);
-		if (status == ORD_BUSY) /* somebody was faster */
-			continue;
-		*core = i;
-		return hvd_status_errno(status);
+	/* Somebody may be faster, but not for ever. */
+	for (i = 0; i < ORD_CONTEXT_MAX; i++) {
+		*core = context_choose(shared);
+		if (*core == ORD_CORE_ANY)
+			break;
+		status = context_create(frame_ipa, *core, prio, shared, context);
+		if (status != ORD_BUSY)
+			return hvd_status_errno(status);
 	}
+	*core = ORD_CORE_ANY;
 	return -ENOSPC;
 }

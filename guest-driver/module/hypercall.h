@@ -10,7 +10,8 @@
 
 struct hvd_core {
 	u32 flags;   /* ORD_CORE_* */
-	u32 context; /* bound context + 1, 0 = none */
+	u32 count;   /* contexts on it */
+	u32 context; /* one of these + 1, 0 = none */
 	u64 mpidr;
 };
 
@@ -46,6 +47,13 @@ static inline long hvd_call_destroy(u32 context)
 	return hvd_call(ORD_HC_DESTROY, context, 0, 0, 0, &res);
 }
 
+static inline long hvd_call_set(u32 context, u32 core, u32 prio)
+{
+	struct arm_smccc_res res;
+
+	return hvd_call(ORD_HC_SET, context, core, prio, 0, &res);
+}
+
 static inline long hvd_call_barrier(void)
 {
 	struct arm_smccc_res res;
@@ -73,7 +81,7 @@ int hvd_hypervisor_find(void);
 int hvd_core_info(u32 core, struct hvd_core *info);
 int hvd_core_stats(u32 core, u64 *entries, u64 *irqs, u64 *runs);
 int hvd_pool_info(u32 pool, u64 *used, u64 *capacity);
-int hvd_context_create(u64 frame_ipa, u32 *core, u32 prio, u32 *context);
+int hvd_context_create(u64 frame_ipa, u32 *core, u32 prio, bool shared, u32 *context);
 
 /* What the hypervisor said when it was found. */
 extern u32 hvd_abi_version;

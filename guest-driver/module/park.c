@@ -51,23 +51,40 @@ void hvd_park_init(struct hvd_thread *t)
 	t->spin = park_ticks(spin_us);
 }
 
+/* hvd_park_queue() with the thread's lock held. */
+bool hvd_park_queue_locked(struct hvd_thread *t)
+{
+	/* Whoever ends the thread leaves the last reference to a work that is queued by then. */
+	if (test_bit(HVD_ENDED, &t->flags))
+		return false;
+	if (test_bit(HVD_QUEUED, &t->flags))
+		return true;
+	t->requeues = 0;
+	set_bit(HVD_QUEUED, &t->flags);
+	/* Only ever TWA_RESUME: a signal-like wake-up would run the work inside of get_signal(). */
+	if (!task_work_add(t->task, &t->work, TWA_RESUME))
+		return true;
+	clear_bit(HVD_QUEUED, &t->flags);
+	return false;
+}
+
 /**
- * hvd_park_queue() - park current when it next goes to user mode
- * @t: current's; from its own system call or from an interrupt that stopped it in user mode
+ * hvd_park_queue() - park a thread when it next goes to user mode
+ * @t: current's, from its own system call or from an interrupt that stopped it in user mode; or that of a
+ *     new task which has not run yet
  *
  * Return: true if it is queued, now or already.
  */
 bool hvd_park_queue(struct hvd_thread *t)
 {
-	if (test_and_set_bit(HVD_QUEUED, &t->flags))
-		return true;
-	t->requeues = 0;
+	unsigned long irq_flags;
+	bool queued;
+
 	hvd_debug_point(HVD_POINT_QUEUE);
-	/* Only ever TWA_RESUME: a signal-like wake-up would run the work inside of get_signal(). */
-	if (!task_work_add(current, &t->work, TWA_RESUME))
-		return true;
-	clear_bit(HVD_QUEUED, &t->flags);
-	return false;
+	raw_spin_lock_irqsave(&t->lock, irq_flags);
+	queued = hvd_park_queue_locked(t);
+	raw_spin_unlock_irqrestore(&t->lock, irq_flags);
+	return queued;
 }
 
 /*
@@ -78,6 +95,13 @@ static bool park_permitted(void)
 {
 	return !test_thread_flag(TIF_NOTIFY_RESUME) && !signal_pending(current) &&
 	       !(current->flags & PF_EXITING) && !READ_ONCE(hvd_stopping);
+}
+
+/* Somebody wants the thread out of its core. */
+static bool park_wanted(struct hvd_thread *t)
+{
+	return signal_pending(current) || READ_ONCE(hvd_stopping) ||
+	       READ_ONCE(t->flags) & (BIT(HVD_LEAVE) | BIT(HVD_MOVE));
 }
 
 static void park_drop(struct hvd_thread *t, u64 pc)
@@ -94,7 +118,9 @@ static bool park_run(struct hvd_thread *t)
 
 	WRITE_ONCE(t->state, ORD_THREAD_DETACHED);
 	smp_mb(); /* pairs with hvd_thread_stop_all() */
-	if (READ_ONCE(hvd_stopping) || signal_pending(current))
+	if (READ_ONCE(t->flags) & BIT(HVD_MOVE))
+		hvd_thread_move_now(t);
+	if (park_wanted(t))
 		return false;
 
 	hvd_debug_point_sleep(HVD_POINT_RUN);
@@ -153,7 +179,7 @@ static void park_wait(struct hvd_thread *t)
 	bool recall = false;
 
 	while (park_event(t) == ORD_EVENT_RUNNING) {
-		if (signal_pending(current) || READ_ONCE(hvd_stopping)) {
+		if (park_wanted(t)) {
 			recall = true;
 			goto out;
 		}
@@ -177,7 +203,7 @@ sleep:
 		hvd_debug_point(HVD_POINT_WAIT);
 		if (park_event(t) != ORD_EVENT_RUNNING)
 			break;
-		if (signal_pending(current) || READ_ONCE(hvd_stopping)) {
+		if (park_wanted(t)) {
 			recall = true;
 			break;
 		}
@@ -202,6 +228,7 @@ static void park_return(struct hvd_thread *t, struct pt_regs *regs, u32 event)
 	hvd_capture_load(t, regs, event == ORD_EVENT_SYSCALL);
 	hvd_fp_load(t->frame);
 	hvd_rseq_show(t);
+	hvd_probe_mark(current);
 	t->forwards++;
 	clear_bit(HVD_DROPPED, &t->flags);
 	hvd_debug_point_sleep(HVD_POINT_RETURN);
@@ -249,6 +276,8 @@ static void park(struct hvd_thread *t)
 			again = hvd_fault_resolve(t);
 		else
 			hvd_fault_forget(t);
+		if (event == ORD_EVENT_RECALLED)
+			again = hvd_thread_move_now(t) && !park_wanted(t);
 	} while (again);
 	WRITE_ONCE(t->state, ORD_THREAD_ATTACHED);
 
@@ -267,34 +296,49 @@ static void park(struct hvd_thread *t)
 	park_drop(t, 0);
 }
 
-static void park_work(struct callback_head *head)
-{
-	struct hvd_thread *t = container_of(head, struct hvd_thread, work);
-	bool others = head->next || task_work_pending(current);
+/* What a work does: decided under the lock, against one who ends the thread from outside. */
+enum park_step { PARK_PUT, PARK_AGAIN, PARK_DROP, PARK_GO };
 
+static enum park_step park_step(struct hvd_thread *t, bool others)
+{
 	clear_bit(HVD_QUEUED, &t->flags);
-	hvd_debug_point_sleep(HVD_POINT_WORK);
-	if (test_bit(HVD_ENDED, &t->flags)) {
-		hvd_thread_put(t);
-		return;
-	}
-	if (!park_permitted()) {
-		park_drop(t, 0);
-		return;
-	}
+	if (test_bit(HVD_ENDED, &t->flags))
+		return PARK_PUT;
 	/*
 	 * Newest first is the order of works: those that were queued before, such as the delayed close of a
 	 * pipe, would otherwise wait until this thread needs Linux again.
 	 */
-	if (others) {
-		if (t->requeues++ < PARK_REQUEUE_MAX) {
-			set_bit(HVD_QUEUED, &t->flags);
-			if (!task_work_add(current, &t->work, TWA_NONE))
-				return;
-			clear_bit(HVD_QUEUED, &t->flags);
-		}
-		park_drop(t, 0);
-		return;
+	if (others && park_permitted() && t->requeues++ < PARK_REQUEUE_MAX) {
+		set_bit(HVD_QUEUED, &t->flags);
+		if (!task_work_add(current, &t->work, TWA_NONE))
+			return PARK_AGAIN;
+		clear_bit(HVD_QUEUED, &t->flags);
 	}
-	park(t);
+	set_bit(HVD_PARKING, &t->flags);
+	return others || !park_permitted() ? PARK_DROP : PARK_GO;
+}
+
+static void park_work(struct callback_head *head)
+{
+	struct hvd_thread *t = container_of(head, struct hvd_thread, work);
+	bool others = head->next || task_work_pending(current);
+	enum park_step step;
+
+	hvd_debug_point_sleep(HVD_POINT_WORK);
+	raw_spin_lock_irq(&t->lock);
+	step = park_step(t, others);
+	raw_spin_unlock_irq(&t->lock);
+	switch (step) {
+	case PARK_PUT:
+		hvd_thread_put(t);
+		return;
+	case PARK_AGAIN:
+		return;
+	case PARK_DROP:
+		park_drop(t, 0);
+		break;
+	case PARK_GO:
+		park(t);
+	}
+	hvd_thread_park_end(t);
 }

@@ -50,7 +50,7 @@ static bool recapture_here(struct hvd_thread *t)
 	if (regs->pc == t->native_pc && ++t->ticks < RECAPTURE_TICKS)
 		return true;
 	set_bit(HVD_TIMER, &t->flags);
-	return !hvd_park_queue(t);
+	return !hvd_park_queue_locked(t);
 }
 
 /* Is it asleep in a system call? What pt_regs say of one that runs in user mode is old. */
@@ -166,8 +166,8 @@ void hvd_recapture_init(struct hvd_thread *t)
 }
 
 /**
- * hvd_recapture_arm() - see to it that current is captured again
- * @t: current's
+ * hvd_recapture_arm() - see to it that a thread is captured again
+ * @t: current's, or one that has just been made
  * @soon: no end of a system call is going to do it
  * @pc: the instruction to execute natively first; 0 if any place will do
  */
@@ -189,20 +189,6 @@ void hvd_recapture_arm(struct hvd_thread *t, bool soon, u64 pc)
 		t->delay = soon ? RECAPTURE_SOON : RECAPTURE_LATE;
 		recapture_start(t);
 	}
-	raw_spin_unlock_irqrestore(&t->lock, irq_flags);
-}
-
-/**
- * hvd_recapture_stop() - the thread ends: no new timer or chase begins. Atomic context allowed.
- * @t: current's
- */
-void hvd_recapture_stop(struct hvd_thread *t)
-{
-	unsigned long irq_flags;
-
-	raw_spin_lock_irqsave(&t->lock, irq_flags);
-	set_bit(HVD_ENDED, &t->flags);
-	WRITE_ONCE(t->state, ORD_THREAD_ATTACHED);
 	raw_spin_unlock_irqrestore(&t->lock, irq_flags);
 }
 

@@ -8,6 +8,7 @@
 #include <linux/hashtable.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -29,7 +30,7 @@ struct hvd_thread __rcu *hvd_contexts[ORD_CONTEXT_MAX];
 /* By task, not by tid: execve() in a thread that does not lead its group changes tids. */
 static DEFINE_HASHTABLE(hash, 8);
 static DEFINE_RAW_SPINLOCK(hash_lock);
-static struct workqueue_struct *release_wq;
+struct workqueue_struct *hvd_release_wq;
 static atomic_t thread_count = ATOMIC_INIT(0); /* started and not yet released */
 
 /**
@@ -112,13 +113,31 @@ static void thread_release(struct work_struct *work)
 }
 
 /**
+ * hvd_thread_get() - the detached thread of a task, with a reference
+ * @task: any, held by the caller
+ *
+ * Return: NULL if there is none.
+ */
+struct hvd_thread *hvd_thread_get(struct task_struct *task)
+{
+	struct hvd_thread *t;
+
+	rcu_read_lock();
+	t = hvd_thread_find(task);
+	if (t && !refcount_inc_not_zero(&t->refs))
+		t = NULL;
+	rcu_read_unlock();
+	return t;
+}
+
+/**
  * hvd_thread_put() - drop a reference
  * @t: may be freed after an RCU grace period. Any context.
  */
 void hvd_thread_put(struct hvd_thread *t)
 {
 	if (refcount_dec_and_test(&t->refs))
-		queue_rcu_work(release_wq, &t->release);
+		queue_rcu_work(hvd_release_wq, &t->release);
 }
 
 static void thread_destroy_context(struct hvd_thread *t)
@@ -138,18 +157,25 @@ static void thread_destroy_context(struct hvd_thread *t)
 
 /*
  * A thread is detached for good from here on: capture happens on its way out of the ioctl, by the
- * sys_exit probe, or at the latest by the re-capture timer.
+ * sys_exit hook, or at the latest by the re-capture timer.
  */
-static void thread_publish(struct hvd_thread *t)
+static int thread_publish(struct hvd_thread *t)
 {
 	unsigned long irq_flags;
+	int err = 0;
 
-	rcu_assign_pointer(hvd_contexts[t->context], t);
 	raw_spin_lock_irqsave(&hash_lock, irq_flags);
-	hash_add_rcu(hash, &t->node, (unsigned long)t->task);
+	if (hvd_thread_find(t->task))
+		err = -EBUSY; /* somebody else was faster */
+	else
+		hash_add_rcu(hash, &t->node, (unsigned long)t->task);
 	raw_spin_unlock_irqrestore(&hash_lock, irq_flags);
+	if (err)
+		return err;
+	rcu_assign_pointer(hvd_contexts[t->context], t);
+	hvd_probe_mark(t->task);
 	hvd_debug_point(HVD_POINT_PUBLISH);
-	hvd_recapture_arm(t, true, 0);
+	return 0;
 }
 
 static bool thread_any_exits(void)
@@ -167,19 +193,32 @@ static bool thread_any_exits(void)
 	return any;
 }
 
+static int thread_create_context(struct hvd_thread *t, u32 core)
+{
+	int err;
+
+	t->core = core;
+	err = hvd_context_create(virt_to_phys(t->frame), &t->core, t->prio, t->user_flags & ORD_DETACH_SHARED,
+				 &t->context);
+	if (!err && t->context >= ORD_CONTEXT_MAX) {
+		hvd_call_destroy(t->context);
+		err = -EIO;
+	}
+	return err;
+}
+
 /*
  * A thread that is joined has told so before it gets to its exit probe, and so may still hold the core that
  * its successor wants: wait for it.
  */
-static int thread_create_context(struct hvd_thread *t, u32 core)
+static int thread_create_context_wait(struct hvd_thread *t, u32 core)
 {
 	int err, tries;
 
 	for (tries = 0; tries < THREAD_EXIT_TRIES; tries++) {
 		bool exits = thread_any_exits(); /* asked first, or it might be gone in between */
 
-		t->core = core;
-		err = hvd_context_create(virt_to_phys(t->frame), &t->core, t->prio, &t->context);
+		err = thread_create_context(t, core);
 		if ((err != -EBUSY && err != -ENOSPC) || !exits || fatal_signal_pending(current))
 			break;
 		schedule_timeout_killable(1);
@@ -188,70 +227,166 @@ static int thread_create_context(struct hvd_thread *t, u32 core)
 }
 
 /**
- * hvd_thread_start() - detach current, from its next return to user mode on
- * @file: keeps the record of the thread after its end
- * @arg: checked by the caller but for its contents; .core is updated
+ * hvd_thread_alloc() - memory for a thread
  *
- * Return: 0, or a negative errno as documented at struct ord_ioc_detach.
+ * Return: for hvd_thread_start_new() or hvd_thread_free(); NULL if there is none. May sleep.
  */
-int hvd_thread_start(struct hvd_file *file, struct ord_ioc_detach *arg)
+struct hvd_thread *hvd_thread_alloc(void)
+{
+	struct hvd_thread *t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+
+	if (!t)
+		return NULL;
+	t->frame = (struct ord_frame *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!t->frame) {
+		kfree(t);
+		return NULL;
+	}
+	t->frame->magic = ORD_FRAME_MAGIC;
+	t->frame->version = ORD_ABI_VERSION;
+	refcount_set(&t->refs, 1);
+	INIT_RCU_WORK(&t->release, thread_release);
+	raw_spin_lock_init(&t->lock);
+	init_completion(&t->moved);
+	init_completion(&t->ended);
+	hvd_recapture_init(t);
+	hvd_park_init(t);
+	hvd_fault_forget(t);
+	return t;
+}
+
+/**
+ * hvd_thread_free() - undo hvd_thread_alloc(). May sleep.
+ * @t: not started
+ */
+void hvd_thread_free(struct hvd_thread *t)
+{
+	free_page((unsigned long)t->frame);
+	kfree(t);
+}
+
+static void thread_fill(struct hvd_thread *t, struct task_struct *task, u32 prio, u32 flags)
+{
+	t->task = task;
+	t->prio = prio;
+	t->user_flags = flags;
+}
+
+static int thread_check(struct task_struct *task, u32 prio, u32 flags)
+{
+	if (prio < ORD_PRIO_MIN || prio > ORD_PRIO_MAX || flags & ~ORD_DETACH_FLAGS)
+		return -EINVAL;
+	if (task->flags & PF_KTHREAD || is_compat_thread(task_thread_info(task)))
+		return -EOPNOTSUPP;
+	/* Another one's may go away; the caller had better know now. */
+	if (task == current && thread_has_breakpoints(task))
+		return -EOPNOTSUPP;
+	if (hvd_thread_find(task))
+		return -EBUSY;
+	if (READ_ONCE(hvd_stopping))
+		return -ESHUTDOWN;
+	return 0;
+}
+
+/* With a context. What it holds from here on, thread_release() and thread_finish() give back. */
+static int thread_begin(struct hvd_thread *t, struct hvd_file *file)
+{
+	int err;
+
+	__module_get(THIS_MODULE);
+	atomic_inc(&thread_count);
+	get_task_struct(t->task);
+	t->file = hvd_file_get(file);
+	err = thread_publish(t);
+	if (!err)
+		return 0;
+	hvd_call_destroy(t->context);
+	hvd_file_put(t->file);
+	put_task_struct(t->task);
+	atomic_dec(&thread_count);
+	module_put(THIS_MODULE);
+	return err;
+}
+
+/**
+ * hvd_thread_start() - detach a thread, from its next return to user mode on
+ * @file: keeps the record of the thread after its end; may be NULL
+ * @task: current, or any task that the caller holds a reference to
+ * @core: which one, or ORD_CORE_ANY; the one taken is stored here
+ * @prio: ORD_PRIO_MIN..ORD_PRIO_MAX
+ * @flags: ORD_DETACH_*
+ *
+ * Return: 0, or a negative errno as documented at struct ord_ioc_detach. May sleep.
+ */
+int hvd_thread_start(struct hvd_file *file, struct task_struct *task, u32 *core, u32 prio, u32 flags)
 {
 	struct hvd_thread *t;
 	int err;
 
-	if (arg->prio < ORD_PRIO_MIN || arg->prio > ORD_PRIO_MAX || arg->flags || arg->tid)
-		return -EINVAL;
-	if (is_compat_task() || thread_has_breakpoints(current))
-		return -EOPNOTSUPP;
-	if (hvd_thread_find(current))
-		return -EBUSY;
-	if (READ_ONCE(hvd_stopping))
-		return -ESHUTDOWN;
-
-	t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+	err = thread_check(task, prio, flags);
+	if (err)
+		return err;
+	t = hvd_thread_alloc();
 	if (!t)
 		return -ENOMEM;
-	t->frame = (struct ord_frame *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!t->frame) {
-		err = -ENOMEM;
-		goto free_thread;
-	}
-	t->frame->magic = ORD_FRAME_MAGIC;
-	t->frame->version = ORD_ABI_VERSION;
-	t->prio = arg->prio;
+	thread_fill(t, task, prio, flags);
 	err = hvd_probe_get();
 	if (err)
-		goto free_frame;
-	err = thread_create_context(t, arg->core);
+		goto free_thread;
+	err = thread_create_context_wait(t, *core);
 	if (err)
 		goto put_probe;
-	if (t->context >= ORD_CONTEXT_MAX) {
-		hvd_call_destroy(t->context);
-		err = -EIO;
+	*core = t->core;
+	err = thread_begin(t, file);
+	if (err)
 		goto put_probe;
+	/* From here on it may end at any time, if it is not current. */
+	hvd_recapture_arm(t, true, 0);
+	smp_mb(); /* hash before flags: pairs with the exit probe */
+	if (READ_ONCE(task->flags) & PF_EXITING) {
+		hvd_thread_end(t);
+		return -ESRCH;
 	}
-
-	__module_get(THIS_MODULE);
-	atomic_inc(&thread_count);
-	t->task = get_task_struct(current);
-	t->file = hvd_file_get(file);
-	refcount_set(&t->refs, 1);
-	INIT_RCU_WORK(&t->release, thread_release);
-	raw_spin_lock_init(&t->lock);
-	hvd_recapture_init(t);
-	hvd_park_init(t);
-	hvd_fault_forget(t);
-	arg->core = t->core;
-	thread_publish(t);
 	return 0;
 
 put_probe:
 	hvd_probe_put();
-free_frame:
-	free_page((unsigned long)t->frame);
 free_thread:
-	kfree(t);
+	hvd_thread_free(t);
 	return err;
+}
+
+/**
+ * hvd_thread_start_new() - detach a thread that has not run yet, before its first instruction
+ * @t: from hvd_thread_alloc(); taken over only on success
+ * @file: as hvd_thread_start()
+ * @child: made by current, which has not woken it up yet
+ * @core: which one
+ * @prio: ORD_PRIO_MIN..ORD_PRIO_MAX
+ * @flags: ORD_DETACH_*
+ *
+ * Atomic context, also on PREEMPT_RT. The caller has called hvd_probe_get(), and not yet hvd_probe_put().
+ *
+ * Return: 0 or a negative errno.
+ */
+int hvd_thread_start_new(struct hvd_thread *t, struct hvd_file *file, struct task_struct *child, u32 core,
+			 u32 prio, u32 flags)
+{
+	int err;
+
+	err = thread_check(child, prio, flags);
+	if (err)
+		return err;
+	thread_fill(t, child, prio, flags);
+	err = thread_create_context(t, core);
+	if (err)
+		return err;
+	err = thread_begin(t, file);
+	if (err)
+		return err;
+	hvd_probe_get_again();
+	hvd_park_queue(t);
+	return 0;
 }
 
 /**
@@ -276,26 +411,30 @@ void hvd_thread_record(struct hvd_thread *t, struct ord_ioc_thread *record)
 	record->comm[sizeof(record->comm) - 1] = 0;
 	record->forwards = READ_ONCE(t->forwards);
 	record->recaptures = READ_ONCE(t->recaptures);
+	record->flags = t->user_flags;
 	record->stats = t->frame->stats;
 }
 
-/**
- * hvd_thread_end() - make current an ordinary thread again
- * @t: current's. It does not run on its host core, since current runs here.
- *
- * Atomic context allowed (the exit probe). The context is free and the record readable on return, so that
- * whoever waits for this thread's end can use its core at once; memory follows later.
- */
-void hvd_thread_end(struct hvd_thread *t)
+/* Once only: true for who has to finish it. With the lock held. */
+static bool thread_claim(struct hvd_thread *t, bool *queued)
+{
+	if (test_and_set_bit(HVD_ENDED, &t->flags))
+		return false;
+	WRITE_ONCE(t->state, ORD_THREAD_ATTACHED);
+	*queued = test_bit(HVD_QUEUED, &t->flags);
+	return true;
+}
+
+static void thread_finish(struct hvd_thread *t, bool queued)
 {
 	struct ord_ioc_thread record;
 	unsigned long irq_flags;
 
-	hvd_recapture_stop(t);
 	hvd_debug_point(HVD_POINT_END);
 	raw_spin_lock_irqsave(&hash_lock, irq_flags);
 	hash_del_rcu(&t->node);
 	raw_spin_unlock_irqrestore(&hash_lock, irq_flags);
+	hvd_probe_unmark(t->task);
 
 	hvd_thread_record(t, &record);
 	record.state = ORD_THREAD_ENDED;
@@ -305,12 +444,160 @@ void hvd_thread_end(struct hvd_thread *t)
 	thread_destroy_context(t);
 	hvd_debug_point(HVD_POINT_ENDED);
 	t->mm_left = hvd_space_leave(t);
+	complete_all(&t->ended);
 
-	/* A queued park still points here and runs before current is gone: it drops the reference then. */
-	if (!test_bit(HVD_QUEUED, &t->flags))
+	/* A queued park still points here and runs before its task is gone: it drops the reference then. */
+	if (!queued)
 		hvd_thread_put(t);
 	/* Not when it is released, a while later: who has seen the last thread end may unload the module. */
 	module_put(THIS_MODULE);
+}
+
+/**
+ * hvd_thread_end() - make a thread an ordinary one again, unless that has been done
+ * @t: current's, from a system call or its exit; or one that exits. It does not run on its host core.
+ *
+ * Atomic context allowed (the exit probe). The context is free and the record readable on return, so that
+ * whoever waits for this thread's end can use its core at once; memory follows later.
+ */
+void hvd_thread_end(struct hvd_thread *t)
+{
+	unsigned long irq_flags;
+	bool queued, mine;
+
+	raw_spin_lock_irqsave(&t->lock, irq_flags);
+	mine = thread_claim(t, &queued);
+	raw_spin_unlock_irqrestore(&t->lock, irq_flags);
+	if (mine)
+		thread_finish(t, queued);
+}
+
+/* Its kernel side sleeps for it, or looks at the flags before it does. */
+static void thread_wake(struct hvd_thread *t)
+{
+	smp_mb(); /* flags before wait word: pairs with park_wait() */
+	if (READ_ONCE(t->frame->wait))
+		wake_up_process(t->task);
+}
+
+/**
+ * hvd_thread_attach() - make a thread an ordinary one again, from outside
+ * @t: the caller holds a reference
+ *
+ * Return: 0 when it is, or -ERESTARTSYS.
+ */
+int hvd_thread_attach(struct hvd_thread *t)
+{
+	bool queued, mine = false;
+
+	raw_spin_lock_irq(&t->lock);
+	set_bit(HVD_LEAVE, &t->flags);
+	if (!test_bit(HVD_PARKING, &t->flags))
+		mine = thread_claim(t, &queued);
+	raw_spin_unlock_irq(&t->lock);
+	if (mine) {
+		thread_finish(t, queued);
+		return 0;
+	}
+	thread_wake(t);
+	return wait_for_completion_killable(&t->ended);
+}
+
+/* With the lock held; the thread does not run. */
+static void thread_move_apply(struct hvd_thread *t)
+{
+	u32 prio = t->move_prio ?: t->prio;
+
+	t->move_error = hvd_status_errno(hvd_call_set(t->context, t->move_core, prio));
+	if (t->move_error)
+		return;
+	if (t->move_core != ORD_CORE_ANY)
+		t->core = t->move_core;
+	t->prio = prio;
+}
+
+static bool thread_move_answer(struct hvd_thread *t)
+{
+	if (!test_and_clear_bit(HVD_MOVE, &t->flags))
+		return false;
+	thread_move_apply(t);
+	complete(&t->moved);
+	return true;
+}
+
+/**
+ * hvd_thread_move_now() - do what somebody waits for in hvd_thread_move()
+ * @t: current's, in park() and not running
+ *
+ * Return: true if there was something to do.
+ */
+bool hvd_thread_move_now(struct hvd_thread *t)
+{
+	bool moved;
+
+	raw_spin_lock_irq(&t->lock);
+	moved = thread_move_answer(t);
+	raw_spin_unlock_irq(&t->lock);
+	return moved;
+}
+
+/**
+ * hvd_thread_move() - give a thread another core or priority
+ * @t: the caller holds a reference, or it is current's
+ * @core: which one, or ORD_CORE_ANY to stay
+ * @prio: or 0 to keep it
+ *
+ * Return: 0, -ESRCH if it has ended, -ERESTARTSYS, or what the hypervisor says.
+ */
+int hvd_thread_move(struct hvd_thread *t, u32 core, u32 prio)
+{
+	static DEFINE_MUTEX(one);
+	bool asked = false;
+	int err = 0;
+
+	if (mutex_lock_killable(&one))
+		return -ERESTARTSYS;
+	raw_spin_lock_irq(&t->lock);
+	t->move_core = core;
+	t->move_prio = prio;
+	if (test_bit(HVD_ENDED, &t->flags)) {
+		err = -ESRCH;
+	} else if (!test_bit(HVD_PARKING, &t->flags)) {
+		thread_move_apply(t);
+		err = t->move_error;
+	} else {
+		reinit_completion(&t->moved);
+		set_bit(HVD_MOVE, &t->flags);
+		asked = true;
+	}
+	raw_spin_unlock_irq(&t->lock);
+	if (asked) {
+		thread_wake(t);
+		err = wait_for_completion_killable(&t->moved);
+		raw_spin_lock_irq(&t->lock);
+		if (!test_and_clear_bit(HVD_MOVE, &t->flags))
+			err = t->move_error; /* done, killed or not */
+		raw_spin_unlock_irq(&t->lock);
+	}
+	mutex_unlock(&one);
+	return err;
+}
+
+/**
+ * hvd_thread_park_end() - current is about to leave park()
+ * @t: current's
+ */
+void hvd_thread_park_end(struct hvd_thread *t)
+{
+	bool queued, mine;
+
+	raw_spin_lock_irq(&t->lock);
+	thread_move_answer(t);
+	clear_bit(HVD_PARKING, &t->flags);
+	mine = test_bit(HVD_LEAVE, &t->flags) && thread_claim(t, &queued);
+	raw_spin_unlock_irq(&t->lock);
+	if (mine)
+		thread_finish(t, queued);
 }
 
 static bool thread_any_detached(void)
@@ -368,8 +655,8 @@ void hvd_thread_stop_all(void)
 
 int hvd_thread_init(void)
 {
-	release_wq = alloc_workqueue("hvdetach", WQ_UNBOUND, 0);
-	return release_wq ? 0 : -ENOMEM;
+	hvd_release_wq = alloc_workqueue("hvdetach", WQ_UNBOUND, 0);
+	return hvd_release_wq ? 0 : -ENOMEM;
 }
 
 /* Waits for threads that have ended to be released; none is left otherwise, nor can one start. */
@@ -381,5 +668,5 @@ void hvd_thread_drain(void)
 /* After hvd_thread_drain(). */
 void hvd_thread_exit(void)
 {
-	destroy_workqueue(release_wq);
+	destroy_workqueue(hvd_release_wq);
 }

@@ -8,7 +8,9 @@
  *                     `--------- slot in hvd_contexts[], by the hypervisor's context id (event.c)
  *
  * Everything in it belongs to the thread itself (it runs as `current`), except what `lock` protects and
- * what is said below. doc/detach-states.md has the states and who may leave them.
+ * what is said below. PARKING, LEAVE and ENDED change under the lock, so that exactly one ends the thread:
+ * itself, or who attaches it from outside while it is not in park(). doc/detach-states.md has the states and
+ * who may leave them.
  *
  * Locks, all of them innermost but in this order: hvd_thread.lock, then the timer base. hash_lock and
  * hvd_file.lock are leaves. Raw, because interrupts and tracepoint probes take them on PREEMPT_RT too.
@@ -16,6 +18,7 @@
 #ifndef HVDETACH_THREAD_H
 #define HVDETACH_THREAD_H
 
+#include <linux/completion.h>
 #include <linux/hrtimer.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
@@ -37,6 +40,9 @@ enum hvd_flag {
 	HVD_DROPPED,   /* a park was given up since the last native return: the timer must bring it back */
 	HVD_TIMER,     /* the queued park comes from the re-capture timer */
 	HVD_REJECTED,  /* the hypervisor does not take this thread: stays in Linux, said so in the log */
+	HVD_PARKING,   /* in park(): registers may be elsewhere, only the thread itself can end this */
+	HVD_LEAVE,     /* to be attached for good: it ends itself when it leaves park() */
+	HVD_MOVE,      /* to be moved to another core or priority: it comes out of its core for that */
 };
 
 struct hvd_file;
@@ -50,7 +56,8 @@ struct hvd_thread {
 	u32 context;
 	u32 core;
 	u32 prio;
-	u32 state; /* enum ord_thread_state; read by others */
+	u32 user_flags; /* ORD_DETACH_* */
+	u32 state;      /* enum ord_thread_state; read by others */
 	u64 forwards, recaptures;
 
 	/* park.c */
@@ -79,18 +86,33 @@ struct hvd_thread {
 	u64 native_pc;      /* where it went native: capture needs progress */
 	unsigned int ticks; /* that found it in user mode at native_pc */
 
-	refcount_t refs; /* the thread itself, a csd on its way */
+	/* thread.c: HVD_MOVE, its answer, and the end; waited for from outside */
+	u32 move_core, move_prio;
+	int move_error;
+	struct completion moved, ended;
+
+	refcount_t refs; /* the thread itself, a csd on its way, who waits from outside */
 	struct rcu_work release;
 	struct mm_struct *mm_left; /* to be dropped where sleeping is allowed */
 };
 
 /* thread.c */
-extern bool hvd_stopping; /* the machine goes down: nobody parks any more */
+extern struct workqueue_struct *hvd_release_wq; /* for what ends in atomic context */
+extern bool hvd_stopping;                       /* the machine goes down: nobody parks any more */
 extern struct hvd_thread __rcu *hvd_contexts[ORD_CONTEXT_MAX];
 struct hvd_thread *hvd_thread_find(struct task_struct *task);
 bool hvd_thread_eligible(struct task_struct *task);
-int hvd_thread_start(struct hvd_file *file, struct ord_ioc_detach *arg);
+int hvd_thread_start(struct hvd_file *file, struct task_struct *task, u32 *core, u32 prio, u32 flags);
+struct hvd_thread *hvd_thread_alloc(void);
+void hvd_thread_free(struct hvd_thread *t);
+int hvd_thread_start_new(struct hvd_thread *t, struct hvd_file *file, struct task_struct *child, u32 core,
+			 u32 prio, u32 flags);
 void hvd_thread_end(struct hvd_thread *t);
+int hvd_thread_attach(struct hvd_thread *t);
+int hvd_thread_move(struct hvd_thread *t, u32 core, u32 prio);
+void hvd_thread_park_end(struct hvd_thread *t);
+bool hvd_thread_move_now(struct hvd_thread *t);
+struct hvd_thread *hvd_thread_get(struct task_struct *task);
 void hvd_thread_put(struct hvd_thread *t);
 void hvd_thread_record(struct hvd_thread *t, struct ord_ioc_thread *record);
 void hvd_thread_stop_all(void);
@@ -100,6 +122,7 @@ void hvd_thread_exit(void);
 
 /* park.c */
 bool hvd_park_queue(struct hvd_thread *t);
+bool hvd_park_queue_locked(struct hvd_thread *t);
 void hvd_park_init(struct hvd_thread *t);
 
 /* capture.c */
@@ -123,7 +146,10 @@ bool hvd_fault_resolve(struct hvd_thread *t);
 void hvd_fault_forget(struct hvd_thread *t);
 
 /* probe.c */
+void hvd_probe_mark(struct task_struct *task);
+void hvd_probe_unmark(struct task_struct *task);
 int hvd_probe_get(void);
+void hvd_probe_get_again(void);
 void hvd_probe_put(void);
 int hvd_probe_init(void);
 void hvd_probe_exit(void);
@@ -131,7 +157,6 @@ void hvd_probe_exit(void);
 /* recapture.c */
 void hvd_recapture_init(struct hvd_thread *t);
 void hvd_recapture_arm(struct hvd_thread *t, bool soon, u64 pc);
-void hvd_recapture_stop(struct hvd_thread *t);
 void hvd_recapture_cancel(struct hvd_thread *t);
 
 /* event.c */
@@ -140,6 +165,15 @@ void hvd_event_wait_prepare(struct ord_frame *frame);
 void hvd_event_wait_finish(struct ord_frame *frame);
 int hvd_event_init(struct platform_device *pdev);
 void hvd_event_exit(void);
+
+/* group.c */
+int hvd_group_set(struct hvd_file *file, struct task_struct *leader, const struct ord_ioc_group *arg);
+void hvd_group_fork(struct task_struct *parent, struct task_struct *child);
+void hvd_group_exit(struct task_struct *task);
+
+/* access.c */
+bool hvd_access_privileged(bool writable);
+bool hvd_access_task(struct task_struct *task);
 
 /* chardev.c */
 struct hvd_file *hvd_file_get(struct hvd_file *file);
