@@ -95,7 +95,7 @@ static void test_detach(void)
     request.prio = ORD_PRIO_MAX + 1;
     expect("detach, priority 256", EINVAL, ORD_IOC_DETACH, &request);
     request = detach(host_core);
-    request.flags = 1;
+    request.flags = ~ORD_DETACH_FLAGS;
     expect("detach, flags", EINVAL, ORD_IOC_DETACH, &request);
     request = detach(host_core);
     request.tid = -1;
