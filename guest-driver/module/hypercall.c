@@ -111,8 +111,6 @@ int hvd_core_info(u32 core, struct hvd_core *info)
 	info->flags = res.a1 & ORD_CORE_FLAGS;
 	info->count = (u32)res.a1 >> ORD_CORE_COUNT_SHIFT;
 	info->context = res.a2;
-	if (info->context && !info->count)
-		info->count = 1;
 	info->mpidr = res.a3;
 	return 0;
 }
