@@ -188,28 +188,30 @@ static void test_compute(uint64_t rounds)
     join(&w);
 }
 
+static void feed(struct worker *w, uint64_t *written)
+{
+    CHECK(write(w->pipe[1], "x", 1) == 1);
+    ++*written;
+    for (int tries = 0; w->bytes != *written; tries++) {
+        CHECK(tries < TRIES);
+        usleep(100);
+    }
+}
+
 static void test_doze(uint64_t rounds)
 {
     struct ord_ioc_thread record;
+    uint64_t written = 0;
     struct worker w;
 
     start(&w, doze);
     for (uint64_t i = 0; i < rounds; i++) {
-        uint64_t bytes = w.bytes;
         CHECK(detach(w.tid, ORD_CORE_ANY, 0) == 0);
         /* asleep in read() from before: attached, and on its core after that */
-        CHECK(write(w.pipe[1], "x", 1) == 1);
-        for (int tries = 0; w.bytes == bytes && tries < TRIES; tries++)
-            usleep(100);
-        CHECK(w.bytes == bytes + 1);
-        CHECK(write(w.pipe[1], "xx", 2) == 2);
-        for (int tries = 0;; tries++) {
-            CHECK(tries < TRIES && thread_stat(w.tid, &record) == 0);
-            if (record.stats.syscalls > 1)
-                break;
-            CHECK(write(w.pipe[1], "x", 1) == 1);
-            usleep(100);
-        }
+        do {
+            feed(&w, &written);
+            CHECK(thread_stat(w.tid, &record) == 0);
+        } while (record.stats.syscalls < 2);
         CHECK(attach(w.tid) == 0); /* asleep again, most likely */
         CHECK(thread_stat(w.tid, &record) == -ESRCH);
     }
