@@ -9,8 +9,13 @@ Schema "outrider-bench-1":
       results{"PROGRAM/CONFIG/WHAT"}            one per label
         count                                   intervals
         begin_core, end_core                    of the last of them
-        interval, period[core]{counter}         minimum, median, maximum; from begin to end, to the next begin
-        events[]                                the same, per core, at the first event marker in between
+        interval, period[core]{counter}         minimum, median, most frequent value (mode), maximum; from begin to
+                                                end, and to the next begin
+        disturbed                               those that took more than the shortest: how many, how much more
+        disturbed_without_polls                 the same, without those in which somebody polled (README, on spinning)
+        since_wfi                               executed at the end since the core's last WFI, where it waited
+        events[]                                the same, per core, at the first event marker in between; and
+                                                without_polls: what is left if nobody polls
         functions[]                             [core, level, function, instructions per operation], most first
 
 Counters are instructions by level (user, kernel, hypervisor, vmm), wfi and spin (WFE and YIELD executed), and
@@ -18,7 +23,7 @@ under Outrider hv-sync and hv-irq: exceptions taken by the hypervisor.
 """
 
 from collections import defaultdict
-from statistics import median
+from statistics import linear_regression, median, mode
 
 from records import LEVELS
 
@@ -26,7 +31,8 @@ SCHEMA = "outrider-bench-1"
 
 # What executes only because somebody waits: not a part of a path's length.
 WAITING = {
-    "hypervisor": ("idle", "arch_core_poll", "arch_core_irq_pending", "arch_core_sleep"),
+    "hypervisor": ("idle", "arch_core_poll", "arch_core_irq_pending", "arch_core_sleep", "close_context",
+                   "core_barrier"),
     # the second is what the module's loops call in each round; others use it little
     "kernel": ("park_wait [hvdetach]", "park_recall [hvdetach]", "arch_counter_get_cntvct",
                "queued_spin_lock_slowpath"),
@@ -36,12 +42,20 @@ LEAST = 0.5  # instructions per operation that a function must have to be listed
 
 def _spread(values):
     values = sorted(values)
-    return {"min": values[0], "median": median(values), "max": values[-1]}
+    return {"min": values[0], "median": median(values), "mode": mode(values), "max": values[-1]}
 
 
 def _cores(snapshots):
     """[core]{counter: spread} of a list of [core]{counter}."""
     return [{name: _spread([s[core][name] for s in snapshots]) for name in snapshots[0][core]} for core in range(len(snapshots[0]))]
+
+
+def _without_polls(pairs):
+    """What is left of a count when nobody polls: a line through (polls, count), at 0."""
+    if len({polls for polls, _ in pairs}) < 2:
+        return median(count for _, count in pairs)
+    slope, start = linear_regression(*zip(*pairs))
+    return round(median(count - slope * polls for polls, count in pairs))
 
 
 def _functions(histogram, symbols, count):
@@ -64,6 +78,15 @@ def results(records, symbols):
             "end_core": intervals[-1].end_core,
             "interval": _cores([i.cores for i in intervals]),
         }
+        if all(i.begin_core == i.end_core for i in intervals):
+            totals = [sum(i.cores[i.begin_core][level] for level in LEVELS) for i in intervals]
+            extra = [t - min(totals) for t in totals]
+            polls = [i.cores[i.begin_core]["spin"] for i in intervals]
+            item["disturbed"] = _spread([e for e in extra if e] or [0]) | {"count": sum(map(bool, extra))}
+            item["disturbed_without_polls"] = _spread([e for e, p in zip(extra, polls) if e and not p] or [0])
+        waited = sorted(sum(i.since_wfi.values()) for i in intervals if i.cores[i.end_core]["wfi"])
+        if waited:
+            item["since_wfi"] = _spread(waited) | {"count": len(waited), "p99": waited[len(waited) * 99 // 100]}
         periods = [i.period for i in intervals if i.period]
         if periods:
             item["period"] = _cores(periods)
@@ -71,6 +94,9 @@ def results(records, symbols):
         if events:
             item["event_core"] = events[-1][0]
             item["events"] = _cores([delta for _, delta in events])
+            for core, counts in enumerate(item["events"]):
+                for level in ("kernel", "hypervisor"):
+                    counts[level]["without_polls"] = _without_polls([(d[core]["spin"], d[core][level]) for _, d in events])
         if label in records.histograms:
             item["functions"] = _functions(records.histograms[label], symbols, len(intervals))
         out[label] = item
@@ -81,7 +107,7 @@ def results(records, symbols):
 
 
 def waiting(level, function):
-    return function in WAITING.get(level, ())
+    return function.split(".")[0] in WAITING.get(level, ())
 
 
 def path(item, core, level):
@@ -161,11 +187,15 @@ def _signals(result, names):
             if not item or "events" not in item:
                 continue
             for core, counts in enumerate(item["events"]):
+                if not any(counts[level]["mode"] for level in LEVELS):
+                    continue
                 role = {item["begin_core"]: "sender", 3: "host core"}.get(core, "Linux")
                 if core == item["event_core"]:
-                    role += ", runs the handler"
-                rows.append([name, config, f"{core} ({role})", *[f"{counts[level]['median']:,.0f}" for level in LEVELS[1:]]])
-    return _table(["kernel", "thread", "core", "kernel", "hypervisor", "VMM"], rows)
+                    role = "runs the handler"
+                rows.append([name, config, f"{core}: {role}", *[f"{counts[level]['median']:,.0f}" for level in LEVELS[1:3]],
+                             *[f"**{counts[level]['without_polls']:,.0f}**" for level in LEVELS[1:3]]])  # fmt: skip
+    return _table(["kernel", "thread", "core", "kernel", "hypervisor", "kernel without polling",
+                   "hypervisor without polling"], rows)  # fmt: skip
 
 
 MICRO = (
@@ -188,21 +218,56 @@ def _micro(result, names):
             item = own.get(f"hvbench//{key}")
             if item:
                 core = item["interval"][item["begin_core"]]
-                both = core["hypervisor"]["median"] + core["vmm"]["median"]
-                exits = core["hv-sync"]["median"] + core["hv-irq"]["median"]
+                both = core["hypervisor"]["mode"] + core["vmm"]["mode"]
+                exits = core["hv-sync"]["mode"] + core["hv-irq"]["mode"]
                 rows.append([name, what, f"{exits:.0f}", f"**{both:,.0f}**", f"{core['hypervisor']['median']:,.0f}",
                              f"{core['vmm']['median']:,.0f}", f"< {aim:,}" if aim else "", kvm])  # fmt: skip
         for key, what in (("ipi-to-computing", "IPI to a CPU that computes"), ("ipi-to-idle", "IPI to a CPU in WFI")):
             item = own.get(f"hypercall/idle/{key}")
             if item:
-                count = [c["hypervisor"]["median"] for c in item["interval"]]
+                count = [c["hypervisor"]["mode"] for c in item["interval"]]
                 sender = item["begin_core"]
                 rest = sum(count) - count[sender]
-                exits = sum(c["hv-sync"]["median"] + c["hv-irq"]["median"] for c in item["interval"])
+                exits = sum(c["hv-sync"]["mode"] + c["hv-irq"]["mode"] for c in item["interval"])
                 rows.append([name, what + ", sender + receiver", f"{exits:.0f}", f"**{count[sender] + rest:,.0f}**",
                              f"{count[sender]:,.0f} + {rest:,.0f}", "0", "< 1,500",
                              "4,287–5,077" if "computing" in key else ""])  # fmt: skip
     return _table(["kernel", "what", "exits", "in all", "hypervisor", "VMM", "aim", "KVM (facts measured before, A72–A76)"], rows)
+
+
+def _quanta(result, names):
+    rows = []
+    for name in names:
+        for native in (True, False):
+            for config in ("attached", "detached"):
+                item = _find(result, name, native).get(f"fwq/{config}/fwq")
+                if item:
+                    d, q = item["disturbed"], item["disturbed_without_polls"]
+                    rows.append([name, "native" if native else f"in the VM, {config}", item["count"], f"**{d['count']}**",
+                                 f"{d['median']:,.0f} / {d['max']:,}", f"{q['max']:,}"])  # fmt: skip
+    return _table(["kernel", "thread", "quanta", "disturbed", "extra instructions, median / maximum",
+                   "maximum without polling"], rows)  # fmt: skip
+
+
+def _wake(result, names):
+    rows = []
+    for name in names:
+        for native in (True, False):
+            for config in ("attached", "attached-loaded"):
+                item = _find(result, name, native).get(f"wake/{config}/nanosleep")
+                if item and "since_wfi" in item:
+                    w = item["since_wfi"]
+                    rows.append([name, "native" if native else "in the VM", "hackbench" if "loaded" in config else "idle",
+                                 *[f"{w[k]:,.0f}" for k in ("count", "min", "median", "p99", "max")]])
+    return _table(["kernel", "thread", "load", "wake-ups out of WFI", "minimum", "median", "99 %", "maximum"], rows)
+
+
+def poll_cost(result, name):
+    """What one look of an idle host core at its mailbox executes, from a forward."""
+    item = _find(result, name, False)["syscall-rtt/detached-spinning/getppid"]
+    core = item["begin_core"]
+    waits = sum(n for c, level, function, n in item["functions"] if c == core and waiting(level, function))
+    return waits / max(1, item["interval"][core]["spin"]["median"])
 
 
 def _detach(result, names):
@@ -212,11 +277,11 @@ def _detach(result, names):
         for key in ("detach", "attach"):
             item = own.get(f"detach-rtt/detached/{key}")
             if item:
-                counts = item["interval"]
-                total = {level: sum(c[level]["median"] for c in counts) for level in LEVELS[:3]}
-                real = sum(path(item, c, "hypervisor") for c in range(len(counts)))
-                rows.append([name, key, f"{total['kernel']:,.0f}", f"{total['hypervisor']:,.0f}", f"{real:,.0f}"])
-    return _table(["kernel", "what", "kernel", "hypervisor", "hypervisor without waiting (mean)"], rows)
+                total = {level: sum(c[level]["mode"] for c in item["interval"]) for level in LEVELS}
+                polls = item["interval"][3]["spin"]["mode"]
+                less = total["hypervisor"] - polls * poll_cost(result, name)
+                rows.append([name, key, f"{total['kernel']:,}", f"{total['hypervisor']:,}", polls, f"**{less:,.0f}**"])
+    return _table(["kernel", "what", "kernel", "hypervisor", "polls of the host core", "hypervisor without polls"], rows)
 
 
 def functions(result, name, label, limit=40):
@@ -234,17 +299,19 @@ def markdown(result):
     out = ["<!-- SPDX-License-Identifier: BSD-2-Clause -->", f"# {result['command']}", "",
            f"Commit {result['commit']}, {result['qemu']}, {result['cpu']}, kernels "
            + ", ".join(dict.fromkeys(r["kernel"] for r in result["runs"]))
-           + f". Instructions; {result['count']} measurements of each kind, medians unless said."]  # fmt: skip
+           + f". Instructions; {result['count']} measurements of each kind."]  # fmt: skip
     for title, table in (
-        ("A system call of another task (kernel's instructions)", _beside(result, names)),
+        ("A system call of another task (kernel's instructions, median)", _beside(result, names)),
         ("A forward, without waiting (mean)", _forwards(result, names)),
         ("A signal to a thread that computes: from tgkill to the handler's first instruction", _signals(result, names)),
-        ("Detach and attach, all cores", _detach(result, names)),
-        ("The VM's own costs", _micro(result, names)),
+        ("Detach and attach, all cores (most frequent value of each core)", _detach(result, names)),
+        ("The VM's own costs (most frequent value)", _micro(result, names)),
+        ("Fixed work quanta of 1,048,576 instructions, hackbench on all CPUs of Linux", _quanta(result, names)),
+        ("Wake-up from clock_nanosleep: from the core's last WFI to the instruction behind the call", _wake(result, names)),
     ):
         if table:
             out += ["", f"## {title}", *table]
-    for name in names:
+    for name in names[:1]:
         for how in ("spinning", "sleeping"):
             table = functions(result, name, f"syscall-rtt/detached-{how}/getppid")
             if table:

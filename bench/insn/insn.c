@@ -56,6 +56,7 @@ enum counter {
 
 struct score {
     uint64_t count[COUNTERS];
+    uint64_t at_wfi[LEVEL_COUNT]; /* count, when the core last began to wait */
     uint64_t slot[];
 };
 
@@ -177,10 +178,20 @@ static void on_mark(unsigned int core, void *data)
         for (unsigned j = 0; j < COUNT_ADDRESS + address_count; j++)
             fprintf(out, " %lu", s->count[j]);
     }
+    for (unsigned j = 0; j < LEVEL_COUNT; j++)
+        fprintf(out, " %lu", score_of(core)->count[j] - score_of(core)->at_wfi[j]);
     fputc('\n', out);
     if (id == MARK_HIST_START && hist)
         hist_start();
     pthread_mutex_unlock(&lock);
+}
+
+static void on_wfi(unsigned int core, void *data)
+{
+    struct score *s = score_of(core);
+
+    (void)data;
+    memcpy(s->at_wfi, s->count, sizeof(s->at_wfi));
 }
 
 /* ---- check of the classification ---- */
@@ -317,8 +328,13 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
             }
             if (hint == 1 || hint == 2)
                 add(insn, offsetof(struct score, count) + COUNT_SPIN * sizeof(uint64_t), 1);
-            if (hint == 3)
+            if (hint == 3) {
+                group_end(&g, insn);
                 add(insn, offsetof(struct score, count) + COUNT_WFI * sizeof(uint64_t), 1);
+                qemu_plugin_register_vcpu_insn_exec_cb(insn, on_wfi, QEMU_PLUGIN_CB_NO_REGS, NULL);
+                g.level = level_of(insn, va);
+                g.address = va;
+            }
         }
         g.size++;
         if (may_fault(code) || i == count - 1)

@@ -5,7 +5,8 @@ Lines of the plugin's file:
 
     I cores=N counters=N addresses=N       first line
     L TEXT                                 the label of what follows
-    M SEQUENCE CORE ID X0 COUNTER…         a marker: for each core `counters + addresses` counters since the start
+    M SEQUENCE CORE ID X0 COUNTER… SINCE…  a marker: for each core `counters + addresses` counters since the start,
+                                           then by level what CORE has executed since its last WFI began
     H CORE ADDRESS COUNT                   histogram: instructions of groups that start at ADDRESS; 0: user mode
     T CORE COUNTER…                        totals at the end
     V LEVEL CHECKED WRONG EXAMPLE          verify=on: blocks whose level was compared with PSTATE
@@ -31,6 +32,7 @@ class Interval:
     end_core: int
     cores: list  # of {counter: count}
     events: list = field(default_factory=list)  # (core, cores since begin) for each event marker between
+    since_wfi: dict = None  # what the core that ended it had executed since its last WFI, by level
     period: list = None  # counts by core until the next interval of the label begins
 
     def own(self, name):
@@ -71,6 +73,8 @@ class Records:
                     label, began, previous = rest, None, None
                 elif kind == "M":
                     core, mark = int(words[1]), int(words[2])
+                    since = dict(zip(LEVELS, map(int, words[-len(LEVELS) :])))
+                    words = words[: -len(LEVELS)]
                     if mark == BEGIN:
                         now = self._cores(words[4:])
                         if previous:
@@ -84,7 +88,7 @@ class Records:
                         if mark == EVENT:
                             events.append((core, delta))
                         else:
-                            interval = Interval(began[0], core, delta, events)
+                            interval = Interval(began[0], core, delta, events, since)
                             self.intervals[label].append(interval)
                             previous, began = (interval, began[1]), None
                 elif kind == "H":
