@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/perf_event.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -54,20 +55,32 @@ struct hvd_thread *hvd_thread_find(struct task_struct *task)
 	return found;
 }
 
+#ifdef CONFIG_HAVE_HW_BREAKPOINT
+/* One that a debugger has deleted stays allocated, disabled, until the thread ends or executes a program. */
+static bool thread_any_enabled(struct perf_event *const *events, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++) {
+		const struct perf_event *event = READ_ONCE(events[i]);
+
+		if (event && !event->attr.disabled)
+			return true;
+	}
+	return false;
+}
+#endif
+
 static bool thread_has_breakpoints(struct task_struct *task)
 {
 #ifdef CONFIG_HAVE_HW_BREAKPOINT
 	struct debug_info *debug = &task->thread.debug;
-	int i;
 
-	for (i = 0; i < ARM_MAX_BRP; i++)
-		if (debug->hbp_break[i])
-			return true;
-	for (i = 0; i < ARM_MAX_WRP; i++)
-		if (debug->hbp_watch[i])
-			return true;
-#endif
+	return thread_any_enabled(debug->hbp_break, ARM_MAX_BRP) ||
+	       thread_any_enabled(debug->hbp_watch, ARM_MAX_WRP);
+#else
 	return false;
+#endif
 }
 
 static bool thread_is_stepped(struct task_struct *task)

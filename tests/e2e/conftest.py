@@ -3,6 +3,7 @@
 
 import re
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ HARMLESS = re.compile(
     r"|mmap: syscalls \(\d+\) uses deprecated remap_file_pages|Invalid ELF header len \d"
     r"|clocksource: .*(Long readout interval|wd-.*-read-back)"
 )
+
+# Programs for the guest of `riders`
+PACKAGES = ""
 
 
 def pytest_configure(config):
@@ -39,10 +43,10 @@ def _outrider():
     guest.close()
 
 
-@pytest.fixture
-def guest(_outrider):
-    """The guest under Outrider, checked before and after."""
-    guest = _outrider.start()
+@contextmanager
+def unharmed(guest):
+    """A guest that is up, checked before and after."""
+    guest.start()
     hvctl = Hvctl(guest)
     boots = guest.boots
     guest.ok("modprobe hvdetach")
@@ -54,6 +58,28 @@ def guest(_outrider):
     hvctl.wait_gone()
     assert kernel_warnings(guest)[len(warnings) :] == [], "new kernel messages"
     assert hvctl.pools() == pools, "objects of the hypervisor are lost"
+
+
+@pytest.fixture
+def guest(_outrider):
+    """The guest under Outrider, checked before and after."""
+    with unharmed(_outrider) as guest:
+        yield guest
+
+
+@pytest.fixture(scope="session")
+def _riders(request):
+    """A guest with eight host cores, and packages that the tests of programs need; one per kernel, one after the other."""
+    guest = Guest("--kernel", request.param, "--smp", "10", "--host-cores", "2-9", "--packages", PACKAGES)
+    yield guest
+    guest.close()
+
+
+@pytest.fixture
+def riders(_riders):
+    """The same for tests with many detached threads; of the kernel that the test names as its parameter `_riders`."""
+    with unharmed(_riders) as guest:
+        yield guest
 
 
 @pytest.fixture
