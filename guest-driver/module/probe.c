@@ -50,9 +50,11 @@ static void probe_call(struct pt_regs *regs)
 		hvd_call_barrier();
 
 	/* The result is no filter: for rt_sigreturn and execve it is just some register. */
+	rcu_read_lock(); /* somebody else may end it, and ftrace does not hold this for us */
 	t = hvd_thread_find(current);
 	if (t && !test_bit(HVD_REJECTED, &t->flags))
 		hvd_park_queue(t);
+	rcu_read_unlock();
 }
 
 /* Not called for calls that another tracer skipped, among others. */

@@ -178,14 +178,16 @@ static int thread_publish(struct hvd_thread *t)
 	int err = 0;
 
 	raw_spin_lock_irqsave(&hash_lock, irq_flags);
-	if (hvd_thread_find(t->task))
+	if (hvd_thread_find(t->task)) {
 		err = -EBUSY; /* somebody else was faster */
-	else
+	} else {
+		/* Under the lock: who finds it can end it, and then must find it in both. */
+		rcu_assign_pointer(hvd_contexts[t->context], t);
 		hash_add_rcu(hash, &t->node, (unsigned long)t->task);
+	}
 	raw_spin_unlock_irqrestore(&hash_lock, irq_flags);
 	if (err)
 		return err;
-	rcu_assign_pointer(hvd_contexts[t->context], t);
 	hvd_probe_mark(t->task);
 	hvd_debug_point(HVD_POINT_PUBLISH);
 	return 0;
@@ -350,17 +352,18 @@ int hvd_thread_start(struct hvd_file *file, struct task_struct *task, u32 *core,
 	if (err)
 		goto put_probe;
 	*core = t->core;
+	refcount_inc(&t->refs); /* ours: from here on it may end at any time, if it is not current's */
 	err = thread_begin(t, file);
 	if (err)
 		goto put_probe;
-	/* From here on it may end at any time, if it is not current. */
 	hvd_recapture_arm(t, true, 0);
 	smp_mb(); /* hash before flags: pairs with the exit probe */
 	if (READ_ONCE(task->flags) & PF_EXITING) {
 		hvd_thread_end(t);
-		return -ESRCH;
+		err = -ESRCH;
 	}
-	return 0;
+	hvd_thread_put(t);
+	return err;
 
 put_probe:
 	hvd_probe_put();
