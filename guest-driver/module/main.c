@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/reboot.h>
+#include <linux/suspend.h>
 #include <linux/sysfs.h>
 
 #include "compat.h"
@@ -53,6 +54,22 @@ static struct notifier_block reboot_notifier = {
 	.priority = INT_MIN,
 };
 
+/*
+ * Suspend freezes and so recalls all threads, and they ride again afterwards. But in an image of a hibernated
+ * Linux, contexts and event page would be some that the hypervisor of the next boot knows nothing about.
+ */
+static int main_sleep(struct notifier_block *block, unsigned long event, void *data)
+{
+	if (event != PM_HIBERNATION_PREPARE)
+		return NOTIFY_DONE;
+	pr_notice("cannot hibernate while this module is loaded\n");
+	return notifier_from_errno(-EOPNOTSUPP);
+}
+
+static struct notifier_block sleep_notifier = {
+	.notifier_call = main_sleep,
+};
+
 static int main_probe(struct platform_device *pdev)
 {
 	int err;
@@ -69,9 +86,12 @@ static int main_probe(struct platform_device *pdev)
 	err = register_reboot_notifier(&reboot_notifier);
 	if (err)
 		goto exit_probe;
-	err = main_sysfs_init();
+	err = register_pm_notifier(&sleep_notifier);
 	if (err)
 		goto exit_reboot;
+	err = main_sysfs_init();
+	if (err)
+		goto exit_sleep;
 	err = hvd_chardev_init();
 	if (err)
 		goto exit_sysfs;
@@ -80,6 +100,8 @@ static int main_probe(struct platform_device *pdev)
 
 exit_sysfs:
 	kobject_put(sysfs_folder);
+exit_sleep:
+	unregister_pm_notifier(&sleep_notifier);
 exit_reboot:
 	unregister_reboot_notifier(&reboot_notifier);
 exit_probe:
@@ -100,6 +122,7 @@ static HVD_REMOVE_TYPE main_remove(struct platform_device *pdev)
 	hvd_chardev_exit();
 	hvd_thread_drain();
 	kobject_put(sysfs_folder);
+	unregister_pm_notifier(&sleep_notifier);
 	unregister_reboot_notifier(&reboot_notifier);
 	hvd_probe_exit();
 	hvd_event_exit();
