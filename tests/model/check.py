@@ -22,11 +22,20 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 # Bits of `config` in the two models.
-SIGNALS, OFFLINE, STOP, LEAVE, NAP, RECAPTURE = (1 << n for n in range(6))
+SIGNALS, OFFLINE, STOP, LEAVE, NAP, RECAPTURE, PATIENCE = (1 << n for n in range(7))
 SELF, DETACHER, DETACHERS, ATTACHER, ATTACHERS, TIMER, READER, GROUP = (1 << n for n in range(8))
 
-# What must hold: model, who takes part, events that the program causes.
+# Model, options of its compiler, options of its search. `live`: the thread gets back to its core again and again.
+SEARCHES = {
+    "run": ("run", ["-DSAFETY", "-DNOFAIR", "-DNOCLAIM"], ["-E"]),
+    "life": ("life", ["-DSAFETY", "-DNOFAIR"], ["-E"]),
+    "live": ("run", ["-DNFAIR=3"], ["-a", "-f"]),
+}
+
+# What must hold: search, who takes part, events that the program causes.
 HOLDS = [
+    ("live", RECAPTURE | PATIENCE, 1),
+    ("live", RECAPTURE | PATIENCE | NAP | SIGNALS, 0),
     ("run", RECAPTURE, 2),
     ("run", RECAPTURE | NAP, 1),
     ("run", RECAPTURE | SIGNALS, 1),
@@ -41,6 +50,7 @@ HOLDS = [
     ("life", GROUP | ATTACHER | ATTACHERS | TIMER, 0),
 ]
 HOLDS_ALL = [
+    ("live", RECAPTURE | PATIENCE | SIGNALS, 1),
     ("run", RECAPTURE | SIGNALS | NAP, 1),
     ("run", RECAPTURE | SIGNALS, 2),
     ("run", STOP, 2),
@@ -57,6 +67,7 @@ CURES = {
     "ARM_BARRIER": ("run", RECAPTURE | SIGNALS, 2, "hvd_recapture_arm(): barrier between state and `armed`"),
     "ATTACH_ASKS_PARKING": ("run", LEAVE, 1, "hvd_thread_attach() ends no thread in park()"),
     "DROP_ARMS": ("run", RECAPTURE, 1, "park_drop() arms the timer"),
+    "DROP_IS_NO_QUEUE": ("live", RECAPTURE | PATIENCE | SIGNALS, 0, "park_drop() does not queue the work again"),
     "EVENT_BEFORE_WAIT": ("run", RECAPTURE, 1, "context_event(): barrier between event word and wait word"),
     "IDLE_BEFORE_EVENT": ("run", RECAPTURE, 1, "context_event(): state IDLE before the event word"),
     "LEAVE_AT_END": ("run", LEAVE, 1, "hvd_thread_park_end() looks at LEAVE"),
@@ -96,22 +107,23 @@ NUMBERS = {name: number for number, name in enumerate(CURES, 1)}
 DEPTH = 200000
 
 
-def build(folder, model, search):
-    """spin's verifier for a model; the cure that is left out and who takes part are asked for at run time."""
-    where = folder / f"{model}-{search}"
+def build(folder, search, *more):
+    """spin's verifier; the cure that is left out and who takes part are asked for at run time."""
+    model, flags, _ = SEARCHES[search]
+    where = folder / search
     where.mkdir()
     (where / "cures.h").write_text("".join(f"#define {name} {number}\n" for name, number in NUMBERS.items()))
     shutil.copy(HERE / f"{model}.pml", where)
     subprocess.run(["spin", "-a", f"{model}.pml"], cwd=where, check=True, stdout=subprocess.DEVNULL)
-    flags = ["-DBFS"] if search == "bfs" else []
-    subprocess.run(["gcc", "-O2", "-w", "-DSAFETY", "-DNOFAIR", *flags, "-o", "pan", "pan.c"], cwd=where, check=True)
+    subprocess.run(["gcc", "-O2", "-w", *flags, *more, "-o", "pan", "pan.c"], cwd=where, check=True)
     return where / "pan"
 
 
-def explore(pan, config, events, cure=None, *more):
+def explore(pan, search, config, events, cure=None):
+    """Errors, states, whether it was all, the first error, the way there."""
     env = {**os.environ, "WITHOUT": str(NUMBERS.get(cure, 0)), "CONFIG": str(config), "EVENTS": str(events)}
     with tempfile.TemporaryDirectory() as folder:
-        argv = [str(pan), "-E", f"-m{DEPTH}", "-w22", *more]
+        argv = [str(pan), f"-m{DEPTH}", "-w22", *SEARCHES[search][2]]
         text = subprocess.run(argv, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
         trails = list(Path(folder).glob("*.trail"))
         steps = ""
@@ -152,26 +164,25 @@ def main():
     with tempfile.TemporaryDirectory(prefix="model.") as name, ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         folder = Path(name)
         if options.trace:
-            model, config, events, what = CURES[options.trace]
-            *_, why, steps = explore(build(folder, model, "bfs"), config, events, options.trace)
+            search, config, events, what = CURES[options.trace]
+            shortest = [] if search == "live" else ["-DBFS"]
+            *_, why, steps = explore(build(folder, search, *shortest), search, config, events, options.trace)
             print(f"without {options.trace}: {what}")
             show(steps)
             print(why)
             return 0
-        pans = dict(zip(("run", "life"), pool.map(lambda model: build(folder, model, "dfs"), ("run", "life"))))
+        pans = dict(zip(SEARCHES, pool.map(lambda search: build(folder, search), SEARCHES)))
 
         wanted = HOLDS + (HOLDS_ALL if options.all else [])
-        for case, (errors, states, complete, why, steps) in zip(
-            wanted, pool.map(lambda case: explore(pans[case[0]], case[1], case[2]), wanted)
-        ):
+        results = pool.map(lambda case: explore(pans[case[0]], *case), wanted)
+        for case, (errors, states, complete, why, steps) in zip(wanted, results):
             good = not errors and complete
             failed += not good
             print(f"{'ok  ' if good else 'FAIL'} {case[0]} {case[1]:#x}, {case[2]} events: {states} states {why}", flush=True)
             if errors:
                 show(steps)
-        for (cure, (*_, what)), (errors, states, _, why, _) in zip(
-            CURES.items(), pool.map(lambda item: explore(pans[item[1][0]], item[1][1], item[1][2], item[0]), CURES.items())
-        ):
+        results = pool.map(lambda item: explore(pans[item[1][0]], *item[1][:3], item[0]), CURES.items())
+        for (cure, (*_, what)), (errors, *_) in zip(CURES.items(), results):
             failed += not errors
             print(f"{'ok  ' if errors else 'FAIL'} without {cure} ({what}): {'fails' if errors else 'holds all the same'}")
     print(f"{failed} wrong")

@@ -20,6 +20,8 @@
 #define WITH_NAP     16 /* calls that sleep */
 #define WITH_TIMER   32 /* re-capture; without it nothing may happen that needs it */
 
+#define WITH_PATIENCE 64 /* the timer leaves the task alone on its way through the kernel: does not starve it of the lock */
+
 #define CURE(name)   (without != name)
 
 mtype = { NONE, RUNNING, SYSCALL, FAULT, RECALLED };           /* ord_frame.event */
@@ -151,7 +153,8 @@ inline park_drop()
 {
 	dropped = true;
 	if
-	:: CURE(DROP_ARMS) -> recapture_arm_soon()
+	:: !CURE(DROP_IS_NO_QUEUE) -> atomic { queued = true; notify_resume = true }
+	:: CURE(DROP_ARMS) && CURE(DROP_IS_NO_QUEUE) -> recapture_arm_soon()
 	:: else
 	fi
 }
@@ -389,11 +392,11 @@ proctype task()
 to_user:
 		do
 		:: signal ->
-			/* get_signal() runs works first. */
-			if
+			/* get_signal() runs works first, until there is none. */
+			do
 			:: queued -> parked_in_signal = true; park_work(); parked_in_signal = false
-			:: else
-			fi;
+			:: else -> break
+			od;
 			/* SIGSTOP and the freezer: sleeps here, at the end of a call whose sys_exit is over. */
 			if
 			:: (config & WITH_NAP) && naps > 0 -> atomic { naps--; task_state = T_INTERRUPTIBLE }; task_state = T_RUNNING
@@ -504,7 +507,8 @@ proctype recapture_timer()
 
 	do
 	/* It may interrupt the program, which then stands still. */
-	:: atomic { timer_queued -> timer_queued = false; here = user; in_irq = user };
+	:: atomic { timer_queued && (!(config & WITH_PATIENCE) || user || task_state != T_RUNNING) ->
+			timer_queued = false; here = user; in_irq = user };
 		atomic {
 			!lock ->
 			if
@@ -628,7 +632,7 @@ init {
 			now.without = atoi(getenv("WITHOUT"));
 			now.config = atoi(getenv("CONFIG"));
 			now.program = atoi(getenv("EVENTS"));
-			now.refusals = now.config == 32 || now.config == 48; /* WITH_TIMER, _NAP: a few steps more are affordable */
+			now.refusals = (now.config & 47) == 32; /* WITH_TIMER without signals: a few steps more are affordable */
 		};
 		/* DETACH has just returned. */
 		if
@@ -657,3 +661,6 @@ init {
 		fi
 	}
 }
+
+/* No path leaves it in Linux for good: nor one that goes round in circles, as long as all get their turn. */
+ltl detached_again { []<> (ready || ended || stopped) }
