@@ -2,13 +2,17 @@
 /* /dev/hvdetach: the ioctls of outrider/ioctl.h. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/capability.h>
+#include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
+#include <asm/arch_timer.h>
 
 #include "hypercall.h"
 #include "thread.h"
@@ -232,6 +236,59 @@ static long chardev_group(struct hvd_file *file, void __user *user)
 	return err;
 }
 
+static long chardev_trace(void __user *user)
+{
+	struct task_struct *task;
+	struct ord_ioc_trace *arg;
+	struct hvd_thread *t;
+	long err = -ESRCH;
+
+	arg = memdup_user(user, sizeof(*arg));
+	if (IS_ERR(arg))
+		return PTR_ERR(arg);
+	task = chardev_task(arg->tid);
+	if (IS_ERR(task)) {
+		kfree(arg);
+		return PTR_ERR(task);
+	}
+	t = hvd_thread_get(task);
+	if (t) {
+		arg->frequency = arch_timer_get_cntfrq();
+		err = hvd_trace_read(t, arg);
+		hvd_thread_put(t);
+	}
+	put_task_struct(task);
+	if (!err && copy_to_user(user, arg, sizeof(*arg)))
+		err = -EFAULT;
+	kfree(arg);
+	return err;
+}
+
+static long chardev_log(void __user *user)
+{
+	struct ord_ioc_log __user *out = user;
+	struct arm_smccc_res res;
+	u64 position;
+	long err;
+	void *page;
+
+	if (get_user(position, &out->position))
+		return -EFAULT;
+	if (!(hvd_features & ORD_FEATURE_LOG))
+		return -EOPNOTSUPP;
+	page = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	err = hvd_status_errno(hvd_call(ORD_HC_LOG, position, virt_to_phys(page), 0, 0, &res));
+	if (!err && res.a2 > sizeof(out->text))
+		err = -EIO;
+	if (!err && (put_user(res.a1, &out->position) || put_user(res.a3, &out->lost) ||
+		     put_user((u32)res.a2, &out->size) || copy_to_user(out->text, page, res.a2)))
+		err = -EFAULT;
+	free_page((unsigned long)page);
+	return err;
+}
+
 static long chardev_list(void __user *user)
 {
 	struct ord_ioc_list *list = kvzalloc(sizeof(*list), GFP_KERNEL);
@@ -298,17 +355,18 @@ static long chardev_last(struct hvd_file *file, void __user *user)
 	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
-/* What takes cores, or acts on threads. */
-static bool chardev_is_restricted(unsigned int command)
+static bool chardev_permits(unsigned int command, bool writable)
 {
 	switch (command) {
 	case ORD_IOC_INFO:
 	case ORD_IOC_LIST:
 	case ORD_IOC_STAT:
 	case ORD_IOC_LAST:
-		return false;
-	default:
 		return true;
+	case ORD_IOC_LOG:
+		return writable || capable(CAP_SYSLOG);
+	default: /* takes cores, or acts on threads */
+		return hvd_access_privileged(writable);
 	}
 }
 
@@ -328,6 +386,8 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 	case ORD_IOC_LAST:
 	case ORD_IOC_SET:
 	case ORD_IOC_GROUP:
+	case ORD_IOC_TRACE:
+	case ORD_IOC_LOG:
 		size = _IOC_SIZE(command);
 		break;
 	case ORD_IOC_LIST:
@@ -341,7 +401,7 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 	err = chardev_check_head(head, size);
 	if (err)
 		return err;
-	if (chardev_is_restricted(command) && !hvd_access_privileged(filp->f_mode & FMODE_WRITE))
+	if (!chardev_permits(command, filp->f_mode & FMODE_WRITE))
 		return -EPERM;
 
 	switch (command) {
@@ -355,6 +415,10 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 		return chardev_set(user);
 	case ORD_IOC_GROUP:
 		return chardev_group(file, user);
+	case ORD_IOC_TRACE:
+		return chardev_trace(user);
+	case ORD_IOC_LOG:
+		return chardev_log(user);
 	case ORD_IOC_LIST:
 		return chardev_list(user);
 	case ORD_IOC_STAT:

@@ -7,39 +7,15 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/kobject.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/reboot.h>
 #include <linux/suspend.h>
-#include <linux/sysfs.h>
 
 #include "compat.h"
 #include "hypercall.h"
 #include "thread.h"
-
-static struct kobject *sysfs_folder; /* /sys/kernel/outrider */
-
-static ssize_t version_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%u.%u\n", hvd_abi_version >> 16, hvd_abi_version & 0xffff);
-}
-
-static struct kobj_attribute version_attribute = __ATTR_RO(version);
-
-static int main_sysfs_init(void)
-{
-	int err;
-
-	sysfs_folder = kobject_create_and_add("outrider", kernel_kobj);
-	if (!sysfs_folder)
-		return -ENOMEM;
-	err = sysfs_create_file(sysfs_folder, &version_attribute.attr);
-	if (err)
-		kobject_put(sysfs_folder);
-	return err;
-}
 
 /* Last of all before the machine restarts or another kernel takes over its memory. */
 static int main_reboot(struct notifier_block *block, unsigned long action, void *data)
@@ -89,7 +65,7 @@ static int main_probe(struct platform_device *pdev)
 	err = register_pm_notifier(&sleep_notifier);
 	if (err)
 		goto exit_reboot;
-	err = main_sysfs_init();
+	err = hvd_sysfs_init();
 	if (err)
 		goto exit_sleep;
 	err = hvd_chardev_init();
@@ -99,7 +75,7 @@ static int main_probe(struct platform_device *pdev)
 	return 0;
 
 exit_sysfs:
-	kobject_put(sysfs_folder);
+	hvd_sysfs_exit();
 exit_sleep:
 	unregister_pm_notifier(&sleep_notifier);
 exit_reboot:
@@ -120,8 +96,8 @@ exit_thread:
 static HVD_REMOVE_TYPE main_remove(struct platform_device *pdev)
 {
 	hvd_chardev_exit();
+	hvd_sysfs_exit();
 	hvd_thread_drain();
-	kobject_put(sysfs_folder);
 	unregister_pm_notifier(&sleep_notifier);
 	unregister_reboot_notifier(&reboot_notifier);
 	hvd_probe_exit();

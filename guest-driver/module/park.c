@@ -124,6 +124,7 @@ static bool park_run(struct hvd_thread *t)
 		return false;
 
 	hvd_debug_point_sleep(HVD_POINT_RUN);
+	hvd_trace_end(t, get_cycles());
 	/* Written here as well: the hypervisor takes the frame over on another core, a moment later. */
 	WRITE_ONCE(t->frame->event, ORD_EVENT_RUNNING);
 	status = hvd_call_run(t->context);
@@ -246,14 +247,55 @@ static void park_return(struct hvd_thread *t, struct pt_regs *regs, u32 event)
 	}
 }
 
+/* What the event says, for the trace. */
+static void park_note(struct hvd_thread *t, u32 event, u64 time, bool resolved)
+{
+	const struct ord_frame *frame = t->frame;
+	struct ord_trace_entry entry = {
+		.time = time, .pc = frame->pc, .number = frame->esr, .address = frame->far
+	};
+
+	switch (event) {
+	case ORD_EVENT_SYSCALL:
+		entry.cause = ORD_CAUSE_SYSCALL;
+		entry.number = frame->x[8];
+		entry.address = frame->x[0];
+		break;
+	case ORD_EVENT_FAULT:
+		entry.cause = resolved ? ORD_CAUSE_FAULT : ORD_CAUSE_NATIVE;
+		break;
+	case ORD_EVENT_RECALLED:
+		entry.cause = ORD_CAUSE_SIGNAL;
+		entry.number = hvd_trace_signal();
+		entry.address = 0;
+		break;
+	default:
+		entry.cause = ORD_CAUSE_EXCEPTION;
+	}
+	hvd_trace_begin(t, &entry);
+	if (entry.cause != ORD_CAUSE_SIGNAL)
+		hvd_trace_warn(t, entry.cause);
+}
+
 /* Current leaves Linux, and comes back in here with its registers in @regs. */
 static void park(struct hvd_thread *t)
 {
 	struct pt_regs *regs = task_pt_regs(current);
 	bool ran = false, again;
+	u64 time;
 	u32 event = ORD_EVENT_NONE;
 
-	if (!hvd_thread_eligible(current) || hvd_space_enter(t) || !hvd_rseq_hide(t, regs->pc)) {
+	if (hvd_trace_tell(t)) {
+		park_drop(t, 0);
+		return;
+	}
+	if (!hvd_thread_eligible(current)) {
+		hvd_trace_refuse(t, ORD_CAUSE_DEBUG, regs->pc);
+		park_drop(t, 0);
+		return;
+	}
+	if (hvd_space_enter(t) || !hvd_rseq_hide(t, regs->pc)) {
+		hvd_trace_refuse(t, ORD_CAUSE_OTHER, regs->pc);
 		park_drop(t, 0);
 		return;
 	}
@@ -271,6 +313,7 @@ static void park(struct hvd_thread *t)
 		ran = true;
 		park_wait(t);
 		event = park_event(t);
+		time = get_cycles();
 		hvd_debug_point_sleep(HVD_POINT_EVENT);
 		if (event == ORD_EVENT_FAULT)
 			again = hvd_fault_resolve(t);
@@ -278,6 +321,10 @@ static void park(struct hvd_thread *t)
 			hvd_fault_forget(t);
 		if (event == ORD_EVENT_RECALLED)
 			again = hvd_thread_move_now(t) && !park_wanted(t);
+		if (event != ORD_EVENT_RECALLED || !again)
+			park_note(t, event, time, again);
+		if (again)
+			hvd_trace_tell(t); /* a signal then ends this loop */
 	} while (again);
 	WRITE_ONCE(t->state, ORD_THREAD_ATTACHED);
 

@@ -44,8 +44,10 @@ static bool recapture_here(struct hvd_thread *t)
 
 	if (!regs || !user_mode(regs))
 		return true;
-	if (!hvd_thread_eligible(current))
+	if (!hvd_thread_eligible(current)) {
+		hvd_trace_refuse(t, ORD_CAUSE_DEBUG, regs->pc);
 		return true;
+	}
 	/* The instruction that needed Linux may not have been executed yet. */
 	if (regs->pc == t->native_pc && ++t->ticks < RECAPTURE_TICKS)
 		return true;

@@ -111,6 +111,7 @@ static void thread_release(struct work_struct *work)
 
 	hvd_debug_point_sleep(HVD_POINT_RELEASE);
 	hvd_recapture_cancel(t);
+	hvd_trace_free(t);
 	if (t->mm_left)
 		mmdrop(t->mm_left);
 	hvd_file_put(t->file);
@@ -189,6 +190,7 @@ static int thread_publish(struct hvd_thread *t)
 	if (err)
 		return err;
 	hvd_probe_mark(t->task);
+	hvd_sysfs_update();
 	hvd_debug_point(HVD_POINT_PUBLISH);
 	return 0;
 }
@@ -428,6 +430,9 @@ void hvd_thread_record(struct hvd_thread *t, struct ord_ioc_thread *record)
 	record->forwards = READ_ONCE(t->forwards);
 	record->recaptures = READ_ONCE(t->recaptures);
 	record->flags = t->user_flags;
+	record->sigdebugs = READ_ONCE(t->trace.warnings);
+	memcpy(record->cause_count, t->trace.count, sizeof(record->cause_count));
+	memcpy(record->cause_ticks, t->trace.ticks, sizeof(record->cause_ticks));
 	record->stats = t->frame->stats;
 }
 
@@ -461,6 +466,7 @@ static void thread_finish(struct hvd_thread *t, bool queued)
 	hvd_debug_point(HVD_POINT_ENDED);
 	t->mm_left = hvd_space_leave(t);
 	complete_all(&t->ended);
+	hvd_sysfs_update();
 
 	/* A queued park still points here and runs before its task is gone: it drops the reference then. */
 	if (!queued)

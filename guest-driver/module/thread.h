@@ -47,6 +47,16 @@ enum hvd_flag {
 
 struct hvd_file;
 
+/* trace.c: the thread's own; others read it. */
+struct hvd_trace {
+	struct ord_trace_entry now; /* the episode that goes on; cause NONE: it runs on its core */
+	u64 count[ORD_CAUSE_COUNT], ticks[ORD_CAUSE_COUNT];
+	struct ord_trace_entry *ring; /* NULL: nobody has asked */
+	u64 head;                     /* entries written, ever */
+	u32 warn;                     /* cause that it has to be told about */
+	u32 warnings;
+};
+
 struct hvd_thread {
 	struct hlist_node node; /* in the hash, by task */
 	struct task_struct *task;
@@ -59,6 +69,7 @@ struct hvd_thread {
 	u32 user_flags; /* ORD_DETACH_* */
 	u32 state;      /* enum ord_thread_state; read by others */
 	u64 forwards, recaptures;
+	struct hvd_trace trace;
 
 	/* park.c */
 	struct callback_head work;
@@ -170,6 +181,21 @@ void hvd_event_exit(void);
 int hvd_group_set(struct hvd_file *file, struct task_struct *leader, const struct ord_ioc_group *arg);
 void hvd_group_fork(struct task_struct *parent, struct task_struct *child);
 void hvd_group_exit(struct task_struct *task);
+
+/* trace.c */
+void hvd_trace_begin(struct hvd_thread *t, const struct ord_trace_entry *entry);
+void hvd_trace_refuse(struct hvd_thread *t, u32 cause, u64 pc);
+void hvd_trace_end(struct hvd_thread *t, u64 time);
+int hvd_trace_read(struct hvd_thread *t, struct ord_ioc_trace *arg);
+void hvd_trace_free(struct hvd_thread *t);
+u32 hvd_trace_signal(void);
+void hvd_trace_warn(struct hvd_thread *t, u32 cause);
+bool hvd_trace_tell(struct hvd_thread *t);
+
+/* sysfs.c */
+void hvd_sysfs_update(void);
+int hvd_sysfs_init(void);
+void hvd_sysfs_exit(void);
 
 /* access.c */
 bool hvd_access_privileged(bool writable);

@@ -25,6 +25,71 @@ def test_remote(two):
     clean(two)
 
 
+def test_sigdebug(two):
+    two.ok("sigdebug 64", timeout=300)
+    clean(two)
+
+
+WRAPPER = """#!/bin/sh
+SYSFS_PATH=/sys/kernel/outrider/detach
+echo $$ > $SYSFS_PATH/detach
+echo $HOST_CORE_ID > $SYSFS_PATH/$$/cpu
+exec "$@"
+"""
+
+
+def test_sysfs_wrapper(two):
+    """The wrapper script of the papers, with nothing but its path changed."""
+    wrapper = two.put("wrapper", WRAPPER)
+    show = "cd /sys/kernel/outrider/detach/$$ && cat cpu state prio comm && echo 7 >prio && cat prio && cat syscalls"
+    out = two.ok(f"HOST_CORE_ID=3 sh {wrapper} sh -c '{show}'").split()
+    assert out[0] == "3" and out[1] == "attached" and out[2:5] == ["100", "sh", "7"] and int(out[5]) > 3
+    assert two.run(f"HOST_CORE_ID=0 sh {wrapper} true").err.strip() != ""
+    two.ok("cd /sys/kernel/outrider/detach; for i in $(seq 100); do [ \"$(echo *)\" = 'attach detach' ] && exit; sleep 0.1; done; exit 1")
+    # every detached thread has a folder, whoever has detached it
+    out = two.ok(
+        "hvctl run --core 2 -- busy-loop & cd /sys/kernel/outrider/detach\n"
+        "for i in $(seq 100); do grep -q detached $!/state 2>/dev/null && break; sleep 0.1; done\n"
+        "cat $!/state $!/cpu; echo $! >attach; ls | wc -l; kill $!; wait $!; true"
+    )
+    assert out.split()[:2] == ["detached", "2"]
+    clean(two)
+
+
+def test_unprivileged(two):
+    """Everybody may look; a file that is open for writing, or CAP_SYS_NICE, is needed to detach."""
+    nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all"
+    python = two.put("may.py", MAY)
+    two.ok("chmod 755 /mnt/host; chmod 664 /dev/hvdetach")
+    assert two.ok(f"python3 {python} self r; python3 {python} self w").split() == ["ok", "ok"]
+    assert two.ok(f"{nobody} python3 {python} self r; {nobody} python3 {python} self w").split() == ["EPERM", "EACCES"]
+    assert two.ok(f"{nobody} --ambient-caps +sys_nice --inh-caps +sys_nice python3 {python} self r").split() == ["ok"]
+    group = "setpriv --reuid 65534 --regid 65534 --groups 4242"
+    two.ok("chgrp 4242 /dev/hvdetach")
+    assert two.ok(f"{group} python3 {python} self w").split() == ["ok"]
+    # another user's thread, and one's own
+    out = two.ok(
+        f"busy-loop & root=$!; {nobody} busy-loop & own=$!; sleep 1\n"
+        f"{group} python3 {python} $root w; {group} python3 {python} $own w; kill $root $own; wait; true"
+    )
+    assert out.split() == ["EPERM", "ok"]
+    two.ok("chgrp 0 /dev/hvdetach")
+    clean(two)
+
+
+MAY = """
+import errno, fcntl, os, struct, sys
+try:
+    fd = os.open("/dev/hvdetach", os.O_RDWR if sys.argv[2] == "w" else os.O_RDONLY)
+    tid = 0 if sys.argv[1] == "self" else int(sys.argv[1])
+    # ord_ioc_detach: size, version, core, prio, flags, tid
+    fcntl.ioctl(fd, 0xC0186F02, struct.pack("IIIIIi", 24, 0x10001, 0xFFFFFFFF, 100, 0, tid))
+    print("ok")
+except OSError as error:
+    print(errno.errorcode[error.errno])
+"""
+
+
 def test_remote_by_tracepoint(two):
     """Kernels without ftrace have to do with the tracepoint."""
     two.ok("rmmod hvdetach; modprobe hvdetach use_tracepoint=1; remote 20; detach-cycle 50", timeout=400)
