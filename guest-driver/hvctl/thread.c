@@ -207,7 +207,7 @@ json_t *totals_json(const struct ord_ioc_list *list)
 
 void json_print(FILE *out, json_t *root)
 {
-    json_dumpf(root, out, JSON_INDENT(2));
+    json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     fputc('\n', out);
     json_decref(root);
 }

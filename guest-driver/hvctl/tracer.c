@@ -32,10 +32,11 @@ static int tracer_read(struct tracer *tracer, struct tracer_thread *thread, bool
         }
         if (err)
             return err;
-        thread->begun = true;
         thread->position = trace.position;
-        if (trace.lost)
+        /* What was recorded before, for somebody else, is none of ours. */
+        if (trace.lost && thread->begun)
             tracer->lost(tracer, thread, trace.lost);
+        thread->begun = true;
         for (uint32_t i = 0; i < trace.count && i < ORD_TRACE_BATCH; i++) {
             /* Away from its core still: what that costs is known later. */
             if (!trace.entry[i].cost && !last && i == trace.count - 1 && trace.count < ORD_TRACE_BATCH) {

@@ -208,7 +208,7 @@ static void check_event(struct tracer *tracer, const struct tracer_thread *threa
     check->seen = true;
     if (check_marker(check, thread->tid, entry))
         return;
-    if (check->finished || (check->end && entry->time >= check->end))
+    if (check->end && entry->time >= check->end)
         return;
     if (!check->begin || (entry->cost && entry->time + entry->cost <= check->begin)) {
         check->warmup_events++;

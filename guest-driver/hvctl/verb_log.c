@@ -111,7 +111,7 @@ static bool log_print(int fd, const struct arguments *arguments)
         complain("this hypervisor's log cannot be read");
         break;
     case EPERM:
-        complain("not permitted: that needs CAP_SYSLOG, and %s open for writing", ORD_DEVICE);
+        complain("not permitted: that needs %s open for writing, or CAP_SYSLOG", ORD_DEVICE);
         break;
     default:
         complain("cannot read the log: %s", device_explain(err));

@@ -70,7 +70,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static void print_json(FILE *out, json_t *root)
 {
-    json_dumpf(root, out, JSON_COMPACT);
+    json_dumpf(root, out, JSON_COMPACT | JSON_REAL_PRECISION(12));
     fputc('\n', out);
     json_decref(root);
 }
@@ -86,7 +86,8 @@ static void trace_event(struct tracer *tracer, const struct tracer_thread *threa
     struct arguments *arguments = (struct arguments *)tracer;
     uint64_t start = arguments->session.start;
 
-    if (is_enough(arguments))
+    /* An earlier trace may have been recorded. */
+    if (is_enough(arguments) || entry->time < start)
         return;
     arguments->events++;
     if (entry->cause < ORD_CAUSE_COUNT)

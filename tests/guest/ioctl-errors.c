@@ -5,9 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int fd;
@@ -45,6 +48,10 @@ static void test_heads(void)
         {"list", ORD_IOC_LIST, sizeof(struct ord_ioc_list)},
         {"stat", ORD_IOC_STAT, sizeof(struct ord_ioc_stat)},
         {"last", ORD_IOC_LAST, sizeof(struct ord_ioc_stat)},
+        {"set", ORD_IOC_SET, sizeof(struct ord_ioc_set)},
+        {"group", ORD_IOC_GROUP, sizeof(struct ord_ioc_group)},
+        {"trace", ORD_IOC_TRACE, sizeof(struct ord_ioc_trace)},
+        {"log", ORD_IOC_LOG, sizeof(struct ord_ioc_log)},
     };
     struct ord_ioc_head *head = calloc(1, sizeof(struct ord_ioc_list));
     char name[64];
@@ -112,7 +119,8 @@ static void test_detach(void)
     CHECK(becomes_detached());
 }
 
-static void test_others(void)
+/* STAT, LAST, LIST, ATTACH of the caller. */
+static void test_self(void)
 {
     struct ord_ioc_stat stat = {.head = HEAD(stat), .thread.tid = (int)gettid()};
     struct ord_ioc_stat last = {.head = HEAD(last)};
@@ -146,6 +154,206 @@ static void test_others(void)
     free(list);
 }
 
+/* A thread that does nothing, to act upon. */
+static void *idle_main(void *argument)
+{
+    *(volatile int *)argument = (int)gettid();
+    for (;;)
+        pause();
+    return NULL;
+}
+
+static uint32_t core_with(uint32_t flags)
+{
+    for (uint32_t core = 0; core < info.core_count && core < ORD_IOC_CORES_MAX; core++)
+        if (info.core[core].flags & flags)
+            return core;
+    test_fail("no core with flags 0x%x", flags);
+}
+
+static struct ord_ioc_set set(int tid, uint32_t core, uint32_t prio)
+{
+    return (struct ord_ioc_set){.head = HEAD(struct ord_ioc_set), .tid = tid, .core = core, .prio = prio};
+}
+
+/* Nobody's thread, in all that take one. Its id has been free since it ended, and ids are not reused soon. */
+static void test_no_such_thread(int tid, int error)
+{
+    struct ord_ioc_detach request = detach(ORD_CORE_ANY);
+    struct ord_ioc_attach attach = {.head = HEAD(attach), .tid = tid};
+    struct ord_ioc_set other = set(tid, ORD_CORE_ANY, 0);
+    struct ord_ioc_group group = {.head = HEAD(group), .pid = tid};
+    struct ord_ioc_trace *trace = calloc(1, sizeof(*trace));
+
+    CHECK(trace);
+    request.tid = tid;
+    trace->head = HEAD(*trace);
+    trace->tid = tid;
+    printf("thread %d\n", tid);
+    expect("detach", error, ORD_IOC_DETACH, &request);
+    expect("attach", error, ORD_IOC_ATTACH, &attach);
+    expect("set", error, ORD_IOC_SET, &other);
+    expect("group", error, ORD_IOC_GROUP, &group);
+    expect("trace", error, ORD_IOC_TRACE, trace);
+    free(trace);
+}
+
+static void test_threads(void)
+{
+    struct ord_ioc_detach request = detach(ORD_CORE_ANY);
+    struct ord_ioc_attach attach = {.head = HEAD(attach)};
+    struct ord_ioc_trace *trace = calloc(1, sizeof(*trace));
+    const uint32_t linux_core = core_with(ORD_CORE_GUEST);
+    uint32_t taken;
+    struct ord_ioc_set other;
+    volatile int tid = 0;
+    pthread_t thread;
+    pid_t child;
+
+    CHECK(trace && !pthread_create(&thread, NULL, idle_main, (void *)&tid));
+    while (!tid)
+        sched_yield();
+    child = fork();
+    if (!child)
+        _exit(0);
+    CHECK(child > 0 && waitpid(child, NULL, 0) == child);
+    test_no_such_thread(child, ESRCH);
+    test_no_such_thread(-1, EINVAL);
+
+    other = set(tid, ORD_CORE_ANY, 0);
+    expect("set, not detached", ESRCH, ORD_IOC_SET, &other);
+    trace->head = HEAD(*trace);
+    trace->tid = tid;
+    expect("trace, not detached", ESRCH, ORD_IOC_TRACE, trace);
+
+    request.tid = tid;
+    expect("detach another", 0, ORD_IOC_DETACH, &request);
+    expect("detach another again", EBUSY, ORD_IOC_DETACH, &request);
+    other = set(tid, linux_core, 0);
+    expect("set, core of Linux", EPERM, ORD_IOC_SET, &other);
+    other = set(tid, 99, 0);
+    expect("set, core 99", ENODEV, ORD_IOC_SET, &other);
+    other = set(tid, ORD_CORE_ANY, ORD_PRIO_MAX + 1);
+    expect("set, priority 256", EINVAL, ORD_IOC_SET, &other);
+    other = set(tid, ORD_CORE_ANY, 0);
+    other.reserved = 1;
+    expect("set, reserved", EINVAL, ORD_IOC_SET, &other);
+    other = set(tid, ORD_CORE_ANY, 0);
+    expect("set nothing", 0, ORD_IOC_SET, &other);
+    expect("trace", 0, ORD_IOC_TRACE, trace);
+    CHECK(trace->frequency == counter_hz() && trace->count <= ORD_TRACE_BATCH && !trace->lost);
+    /* It has its core for itself. */
+    taken = request.core;
+    request = detach(taken);
+    request.flags = ORD_DETACH_SHARED;
+    expect("detach, core taken", EBUSY, ORD_IOC_DETACH, &request);
+    attach.tid = tid;
+    expect("attach another", 0, ORD_IOC_ATTACH, &attach);
+    expect("attach another again", 0, ORD_IOC_ATTACH, &attach);
+    expect("trace, attached", ESRCH, ORD_IOC_TRACE, trace);
+    free(trace);
+}
+
+static void test_group(void)
+{
+    struct ord_ioc_group group = {.head = HEAD(group), .prio = ORD_PRIO_DEFAULT, .core_count = 1};
+    const uint32_t host_core = core_with(ORD_CORE_HOST);
+
+    group.core[0] = core_with(ORD_CORE_GUEST);
+    expect("group, core of Linux", EPERM, ORD_IOC_GROUP, &group);
+    group.core[0] = 99;
+    expect("group, core 99", ENODEV, ORD_IOC_GROUP, &group);
+    group.core[0] = host_core;
+    group.prio = 0;
+    expect("group, priority 0", EINVAL, ORD_IOC_GROUP, &group);
+    group.prio = ORD_PRIO_MAX + 1;
+    expect("group, priority 256", EINVAL, ORD_IOC_GROUP, &group);
+    group.prio = ORD_PRIO_DEFAULT;
+    group.flags = ~ORD_DETACH_FLAGS;
+    expect("group, flags", EINVAL, ORD_IOC_GROUP, &group);
+    group.flags = 0;
+    group.core_count = ORD_GROUP_CORES_MAX + 1;
+    expect("group, too many cores", EINVAL, ORD_IOC_GROUP, &group);
+    group.core_count = 1;
+    expect("group", 0, ORD_IOC_GROUP, &group);
+    group.core_count = 0;
+    expect("group, end", 0, ORD_IOC_GROUP, &group);
+    expect("group, end again", 0, ORD_IOC_GROUP, &group);
+}
+
+static void test_log(void)
+{
+    struct ord_ioc_log *log = calloc(1, sizeof(*log));
+    uint64_t size = 0;
+
+    CHECK(log);
+    log->head = HEAD(*log);
+    log->reserved = 1;
+    expect("log, reserved", EINVAL, ORD_IOC_LOG, log);
+    log->reserved = 0;
+    if (!(info.features & ORD_FEATURE_LOG))
+        test_fail("the hypervisor has no log");
+    do {
+        expect("log", 0, ORD_IOC_LOG, log);
+        CHECK(log->size <= sizeof(log->text) && !memchr(log->text, 0, log->size));
+        size += log->size;
+    } while (log->size);
+    CHECK(log->position >= size && size > 100);
+    log->position = ~0ull;
+    expect("log, behind its end", 0, ORD_IOC_LOG, log);
+    CHECK(!log->size);
+    free(log);
+}
+
+/* With the device open for reading, and no right of its own, a program may look, and change nothing. */
+static void test_rights(void)
+{
+    struct ord_ioc_detach request = detach(ORD_CORE_ANY);
+    struct ord_ioc_attach attach = {.head = HEAD(attach)};
+    struct ord_ioc_set other = set(0, ORD_CORE_ANY, 0);
+    struct ord_ioc_group group = {.head = HEAD(group)};
+    struct ord_ioc_trace *trace = calloc(1, sizeof(*trace));
+    struct ord_ioc_log *log = calloc(1, sizeof(*log));
+    struct ord_ioc_list *list = calloc(1, sizeof(*list));
+
+    CHECK(trace && log && list);
+    trace->head = HEAD(*trace);
+    log->head = HEAD(*log);
+    list->head = HEAD(*list);
+    if (getuid())
+        test_fail("must be started by root");
+    /* Open for writing, another user may read the log, and act on himself, not on others. */
+    CHECK(!setgid(65534) && !setuid(65534));
+    request.tid = getppid();
+    expect("detach another's thread", EPERM, ORD_IOC_DETACH, &request);
+    attach.tid = getppid();
+    expect("attach another's thread", EPERM, ORD_IOC_ATTACH, &attach);
+    group.pid = getppid();
+    expect("group of another's process", EPERM, ORD_IOC_GROUP, &group);
+    trace->tid = getppid();
+    expect("trace another's thread", EPERM, ORD_IOC_TRACE, trace);
+    expect("log, for writing", 0, ORD_IOC_LOG, log);
+    close(fd);
+    fd = open(ORD_DEVICE, O_RDONLY | O_CLOEXEC);
+    CHECK(fd >= 0);
+    request.tid = 0;
+    attach.tid = 0;
+    group.pid = 0;
+    trace->tid = 0;
+    expect("detach, for reading", EPERM, ORD_IOC_DETACH, &request);
+    expect("attach, for reading", EPERM, ORD_IOC_ATTACH, &attach);
+    expect("set, for reading", EPERM, ORD_IOC_SET, &other);
+    expect("group, for reading", EPERM, ORD_IOC_GROUP, &group);
+    expect("trace, for reading", EPERM, ORD_IOC_TRACE, trace);
+    expect("log, for reading", EPERM, ORD_IOC_LOG, log);
+    expect("list, for reading", 0, ORD_IOC_LIST, list);
+    info.head = HEAD(struct ord_ioc_info);
+    expect("info, for reading", 0, ORD_IOC_INFO, &info);
+    free(trace);
+    free(log);
+    free(list);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -159,6 +367,10 @@ int main(int argc, char **argv)
     CHECK(info.abi_version >> 16 == ORD_ABI_MAJOR && info.core_count > 0);
     test_heads();
     test_detach();
-    test_others();
+    test_self();
+    test_threads();
+    test_group();
+    test_log();
+    test_rights();
     return test_pass("all errors are as specified");
 }

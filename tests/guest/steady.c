@@ -64,7 +64,7 @@ static void exception(void)
 
 static void loop(volatile char *memory)
 {
-    const struct itimerval timer = {{0, 20000}, {0, 20000}}, off = {{0, 0}, {0, 0}};
+    const struct itimerval timer = {{0, 100000}, {0, 100000}}, off = {{0, 0}, {0, 0}};
     uint64_t end;
 
     if (signals)
