@@ -269,11 +269,14 @@ static long chardev_log(void __user *user)
 	struct ord_ioc_log __user *out = user;
 	struct arm_smccc_res res;
 	u64 position;
+	u32 reserved;
 	long err;
 	void *page;
 
-	if (get_user(position, &out->position))
+	if (get_user(position, &out->position) || get_user(reserved, &out->reserved))
 		return -EFAULT;
+	if (reserved)
+		return -EINVAL;
 	if (!(hvd_features & ORD_FEATURE_LOG))
 		return -EOPNOTSUPP;
 	page = (void *)get_zeroed_page(GFP_KERNEL);

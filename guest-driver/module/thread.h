@@ -53,6 +53,7 @@ struct hvd_trace {
 	u64 count[ORD_CAUSE_COUNT], ticks[ORD_CAUSE_COUNT];
 	struct ord_trace_entry *ring; /* NULL: nobody has asked */
 	u64 head;                     /* entries written, ever */
+	u32 changes;                  /* of these three; odd while one is under way */
 	u32 warn;                     /* cause that it has to be told about */
 	u32 warnings;
 };

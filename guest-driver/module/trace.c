@@ -13,6 +13,19 @@
 
 #define TRACE_ENTRIES 1024 /* a power of two */
 
+/* Around changes of what goes on and the end of the ring; `changes` is odd in between. */
+static void trace_change(struct hvd_trace *trace)
+{
+	WRITE_ONCE(trace->changes, trace->changes + 1);
+	smp_wmb();
+}
+
+static void trace_changed(struct hvd_trace *trace)
+{
+	smp_wmb(); /* pairs with trace_now() */
+	WRITE_ONCE(trace->changes, trace->changes + 1);
+}
+
 /**
  * hvd_trace_begin() - a thread has left its core, or could not go back to it
  * @t: current's
@@ -25,7 +38,9 @@ void hvd_trace_begin(struct hvd_thread *t, const struct ord_trace_entry *entry)
 	if (trace->now.cause == entry->cause)
 		return;
 	hvd_trace_end(t, entry->time);
+	trace_change(trace);
 	trace->now = *entry;
+	trace_changed(trace);
 	WRITE_ONCE(trace->count[entry->cause], trace->count[entry->cause] + 1);
 }
 
@@ -55,6 +70,7 @@ void hvd_trace_end(struct hvd_thread *t, u64 time)
 
 	if (cause == ORD_CAUSE_NONE)
 		return;
+	trace_change(trace);
 	trace->now.cost = time - trace->now.time;
 	WRITE_ONCE(trace->ticks[cause], trace->ticks[cause] + trace->now.cost);
 	if (ring) {
@@ -62,6 +78,7 @@ void hvd_trace_end(struct hvd_thread *t, u64 time)
 		smp_store_release(&trace->head, trace->head + 1);
 	}
 	trace->now.cause = ORD_CAUSE_NONE;
+	trace_changed(trace);
 }
 
 static int trace_start(struct hvd_thread *t)
@@ -82,6 +99,22 @@ static int trace_start(struct hvd_thread *t)
 static u64 trace_first(u64 head)
 {
 	return head >= TRACE_ENTRIES ? head - TRACE_ENTRIES + 1 : 0;
+}
+
+/*
+ * The episode that goes on, which is the one behind @head entries; false if there is none, or if it ends
+ * right now: nobody waits for the thread, the next call sees it in the ring.
+ */
+static bool trace_now(const struct hvd_trace *trace, u64 head, struct ord_trace_entry *entry)
+{
+	u32 changes = READ_ONCE(trace->changes);
+
+	smp_rmb();
+	*entry = trace->now;
+	entry->cost = 0;
+	smp_rmb(); /* pairs with trace_change() */
+	return !(changes & 1) && READ_ONCE(trace->changes) == changes && READ_ONCE(trace->head) == head &&
+	       entry->cause != ORD_CAUSE_NONE;
 }
 
 /**
@@ -119,6 +152,12 @@ int hvd_trace_read(struct hvd_thread *t, struct ord_ioc_trace *arg)
 	}
 	arg->lost = at - arg->position;
 	arg->position = at + arg->count;
+	/* Counted as read, though it is read once more when its cost is known by whoever steps back. */
+	if (arg->position == head && arg->count < ORD_TRACE_BATCH &&
+	    trace_now(&t->trace, head, &arg->entry[arg->count])) {
+		arg->count++;
+		arg->position++;
+	}
 	return 0;
 }
 
