@@ -6,10 +6,15 @@
 #include "types.h"
 #include <stdarg.h>
 
-/* A UART driver (drivers/). put() writes one byte, waiting for room. */
+/* A UART driver (drivers/). */
 struct uart {
     const char *compatible;
+    /* Writes one byte, waiting for room. */
     void (*put)(uint64_t base, char c);
+    /* From now on it interrupts when there is something to read. */
+    void (*listen)(uint64_t base);
+    /* The next byte that was received, -1: none is left, and the interrupt is gone. */
+    int (*get)(uint64_t base);
 };
 
 /* The UARTs that drivers/ knows; ends with an entry without a name. */
@@ -17,6 +22,14 @@ extern const struct uart uart_table[];
 
 /* Sets the device. What has been written before is in the log, and is printed here. */
 void console_init(const struct uart *uart, paddr_t base);
+
+/* Takes keys (report.h) from now on, on this core, if the device is the hypervisor's own and its interrupt is
+ * known. */
+void console_listen(void);
+/* Handles the interrupt; false: it is not the console's. */
+bool console_interrupt(uint32_t intid);
+/* The console's interrupt, which no task gets; 0: it has none. */
+uint32_t console_irq(void);
 
 /* Writes len bytes of a host task's text, as one piece. */
 void console_write(const char *text, size_t len);

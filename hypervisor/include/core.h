@@ -16,6 +16,7 @@
 #include "thread.h"
 #include "timer.h"
 #include "types.h"
+#include <arch/registers.h>
 #include <arch_core.h>
 
 enum core_mode {
@@ -36,6 +37,11 @@ struct core {
     struct thread *mail; /* mailbox */
     uint32_t mode;       /* enum core_mode */
     uint32_t barrier_asked, barrier_done;
+    uint32_t registers_asked, registers_done;
+    /* Of the last time that they were asked for. */
+    struct arch_register registers[ARCH_REGISTERS_MAX];
+    uint32_t register_count;
+    const struct thread *registers_of; /* NULL: it idled */
     uint32_t contexts;       /* host core: how many contexts it has. Under the lock of its VM, as `shared` */
     bool shared;             /* they may share it */
     struct thread *handling; /* whose requests or event this core has in hand */
@@ -71,6 +77,9 @@ void core_drain(struct core *c);
 /* Chooses what runs next, waits if there is nothing, makes the hardware ready for it and returns it. The
  * last thing on every way out of the hypervisor. */
 struct thread *core_leave(struct core *c);
+
+/* Fills in c->registers. Interrupts whatever runs on c; false: c does not answer. */
+bool core_registers(struct core *c);
 
 /* All other cores halt when they next come by. */
 void core_halt_others(void);

@@ -26,7 +26,8 @@ struct platform {
     bool psci_smc; /* conduit of the machine's PSCI */
     struct range uart;
     const char *uart_compatible;
-    bool uart_owned; /* chosen by console=: not the guest's */
+    bool uart_owned;   /* chosen by console=: not the guest's */
+    uint32_t uart_irq; /* its INTID; 0: not known */
     struct ord_module module[ORD_MODULES_MAX];
     uint32_t module_count;
     const char *args; /* /chosen/bootargs: the hypervisor's own command line */

@@ -18,6 +18,8 @@ struct vcpu {
     uint32_t index;
     uint64_t mpidr;
     bool kicked;
+    uint64_t waits;         /* for an interrupt */
+    uint64_t exit_count[8]; /* to the VMM, by enum ord_exit */
     /* Interrupts to be put into list registers: set by any core, taken by the vCPU's. */
     uint32_t pending_private;
     uint32_t pending_any;

@@ -250,4 +250,5 @@ void boot_main(void)
         memory_keep(platform.uart.base, platform.uart.size);
     arch_start_cores();
     start_first_task();
+    console_listen();
 }

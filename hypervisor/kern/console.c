@@ -3,8 +3,14 @@
 
 #include "atomic.h"
 #include "core.h"
+#include "platform.h"
+#include "report.h"
 #include "string.h"
 #include <arch/cpu.h>
+#include <arch/irqchip.h>
+#include <outrider/task.h>
+
+#define KEYS_MAX 8 /* of one interrupt */
 
 static const struct uart *uart;
 static uint64_t uart_base;
@@ -71,6 +77,35 @@ void console_init(const struct uart *u, paddr_t base)
     /* What was printed before. */
     for (uint64_t i = log_begin(log_end); i < log_end; i++)
         put_uart(log[i % LOG_SIZE]);
+}
+
+uint32_t console_irq(void)
+{
+    return platform.uart_owned ? platform.uart_irq : 0;
+}
+
+void console_listen(void)
+{
+    uint32_t intid = console_irq();
+
+    if (!uart || !uart->listen || intid < 32 || intid >= arch_irq_limit())
+        return;
+    arch_irq_control(intid, ORD_IRQ_LEVEL);
+    arch_irq_route(intid, core_self());
+    uart->listen(uart_base);
+    arch_irq_control(intid, ORD_IRQ_ENABLE);
+}
+
+bool console_interrupt(uint32_t intid)
+{
+    int c;
+
+    if (!intid || intid != console_irq() || !uart)
+        return false;
+    /* Somebody may type faster than this prints: the rest is for the next interrupt. */
+    for (int i = 0; i < KEYS_MAX && (c = uart->get(uart_base)) >= 0; i++)
+        report_key((char)c);
+    return true;
 }
 
 void console_write(const char *text, size_t len)

@@ -149,12 +149,23 @@ static void handle(struct core *c, struct thread *t, uint32_t ops)
         vcpu_handle_kick(t->vcpu);
 }
 
+static void take_registers(struct core *c)
+{
+    c->registers_of = c->running;
+    c->register_count = arch_core_registers(c, c->registers);
+}
+
 void core_drain(struct core *c)
 {
     uint32_t asked = atomic_load(&c->barrier_asked);
 
     if (asked != c->barrier_done)
         atomic_store(&c->barrier_done, asked);
+    asked = atomic_load(&c->registers_asked);
+    if (asked != c->registers_done) {
+        take_registers(c);
+        atomic_store(&c->registers_done, asked);
+    }
     if (!READ_ONCE(c->mail))
         return;
     struct thread *t = atomic_exchange(&c->mail, (struct thread *)NULL);
@@ -169,7 +180,8 @@ void core_drain(struct core *c)
 
 static bool has_work(const struct core *c)
 {
-    return READ_ONCE(c->mail) || READ_ONCE(c->barrier_asked) != c->barrier_done;
+    return READ_ONCE(c->mail) || READ_ONCE(c->barrier_asked) != c->barrier_done ||
+           READ_ONCE(c->registers_asked) != c->registers_done;
 }
 
 static void idle(struct core *c)
@@ -227,6 +239,26 @@ void core_barrier(uint32_t mask)
             cpu_relax();
     }
     smp_mb();
+}
+
+bool core_registers(struct core *c)
+{
+    uint64_t deadline = arch_counter() + arch_counter_hz();
+
+    if (c == core_self()) {
+        take_registers(c);
+        return true;
+    }
+    if (READ_ONCE(c->mode) == CORE_OFF)
+        return false;
+    uint32_t asked = atomic_add(&c->registers_asked, 1u) + 1;
+    core_notify(c);
+    while ((int32_t)(atomic_load(&c->registers_done) - asked) < 0) {
+        if (arch_counter() > deadline)
+            return false;
+        cpu_relax();
+    }
+    return true;
 }
 
 void core_halt_others(void)

@@ -2,6 +2,7 @@
 #include "irq.h"
 
 #include "atomic.h"
+#include "console.h"
 #include "core.h"
 #include "pool.h"
 #include "vm.h"
@@ -15,6 +16,8 @@ status_t irq_create(uint64_t intid, struct irq **out)
 {
     if (intid < 32 || intid >= MIN(arch_irq_limit(), ARRAY_SIZE(by_intid)))
         return ORD_BAD_PARAM;
+    if (intid == console_irq())
+        return ORD_BUSY;
     struct irq *i = pool_alloc(ORD_POOL_IRQ);
     if (!i)
         return ORD_NO_MEMORY;

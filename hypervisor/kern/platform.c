@@ -157,6 +157,12 @@ static void find_uart(const struct fdt *fdt)
         if (fdt_is_compatible(fdt, n, u->compatible) &&
             fdt_reg(fdt, n, 0, &platform.uart.base, &platform.uart.size))
             platform.uart_compatible = u->compatible;
+    /* A shared interrupt (type 0) of the GIC: the one whose interrupts have three cells. */
+    fdt_node gic = fdt_find_compatible(fdt, 0, "arm,gic-v3");
+    uint32_t root = fdt_u32(fdt, fdt_root(fdt), "interrupt-parent", 0, 0);
+    if (platform.uart_compatible && gic && fdt_u32(fdt, n, "interrupts", 0, 1) == 0 &&
+        fdt_u32(fdt, n, "interrupt-parent", 0, root) == fdt_u32(fdt, gic, "phandle", 0, 0))
+        platform.uart_irq = fdt_u32(fdt, n, "interrupts", 1, 0) + 32;
 }
 
 static const char *find_modules(const struct fdt *fdt)

@@ -73,6 +73,7 @@ void vcpu_exit(struct vcpu *v, enum ord_exit reason)
     v->thread->in_guest = false;
     v->state->exit = reason;
     v->state->vmm_exits++;
+    v->exit_count[reason]++;
     arch_vcpu_leave(v);
     arch_thread_result(v->thread, ORD_OK, 0);
 }
@@ -109,6 +110,7 @@ void vcpu_handle_kick(struct vcpu *v)
 
 void vcpu_wait(struct vcpu *v)
 {
+    v->waits++;
     if (READ_ONCE(v->pending_any) || arch_vcpu_irq_pending(v))
         return;
     v->thread->idle_guest = true;

@@ -8,6 +8,7 @@
 #include "context.h"
 #include "detached.h"
 #include "gic.h"
+#include "gich.h"
 #include "idregs.h"
 #include "inject.h"
 #include "sysreg.h"
@@ -185,6 +186,42 @@ static void guest_sync(struct vcpu *v, struct regs *r, uint64_t esr)
     v->state->esr = esr;
     v->state->far = sysreg_read(far_el2);
     vcpu_exit(v, ORD_EXIT_ERROR);
+}
+
+uint32_t arch_core_registers(struct core *c, struct arch_register r[ARCH_REGISTERS_MAX])
+{
+    static const char *const names[31] = {"x0",  "x1",  "x2",  "x3",  "x4",  "x5",  "x6",  "x7",
+                                          "x8",  "x9",  "x10", "x11", "x12", "x13", "x14", "x15",
+                                          "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23",
+                                          "x24", "x25", "x26", "x27", "x28", "x29", "x30"};
+    struct arch_register *at = r;
+    uint32_t pending, active;
+
+    if (c->running) {
+        const struct regs *regs = c->running->arch.regs;
+        *at++ = (struct arch_register){"PC", regs->pc};
+        *at++ = (struct arch_register){"PSTATE", regs->pstate};
+        *at++ = (struct arch_register){"SP_EL0", regs->sp};
+        for (int i = 0; i < 31; i++)
+            *at++ = (struct arch_register){names[i], regs->x[i]};
+    }
+    *at++ = (struct arch_register){"SP_EL1", sysreg_read(sp_el1)};
+    *at++ = (struct arch_register){"ESR_EL1", sysreg_read(esr_el1)};
+    *at++ = (struct arch_register){"FAR_EL1", sysreg_read(far_el1)};
+    *at++ = (struct arch_register){"ELR_EL1", sysreg_read(elr_el1)};
+    *at++ = (struct arch_register){"SPSR_EL1", sysreg_read(spsr_el1)};
+    *at++ = (struct arch_register){"TTBR0_EL1", sysreg_read(ttbr0_el1)};
+    *at++ = (struct arch_register){"TTBR1_EL1", sysreg_read(ttbr1_el1)};
+    *at++ = (struct arch_register){"TCR_EL1", sysreg_read(tcr_el1)};
+    *at++ = (struct arch_register){"SCTLR_EL1", sysreg_read(sctlr_el1)};
+    *at++ = (struct arch_register){"ESR_EL2", sysreg_read(esr_el2)};
+    if (c->arch.el1 && c->arch.el1->is_vcpu) {
+        /* Private ones in the list registers. */
+        gich_snapshot(&pending, &active);
+        *at++ = (struct arch_register){"pending", pending};
+        *at++ = (struct arch_register){"active", active};
+    }
+    return (uint32_t)(at - r);
 }
 
 /* ---- entries from vectors.S ---- */

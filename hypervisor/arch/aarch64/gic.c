@@ -250,6 +250,8 @@ void gic_handle(struct core *c)
             sysreg_write(cntv_ctl_el0, 0);
             break;
         default:
+            if (console_interrupt(intid))
+                break;
             if (intid >= 32 && irq_deliver(intid))
                 continue;
             unexpected(intid);

@@ -41,8 +41,10 @@ struct fake {
     uint64_t mem_synced; /* bytes */
     uint32_t routed[1024];
     uint8_t irq_state[1024];
-    char console[8192];
+    char console[32768];
     uint32_t console_len;
+    bool listening;   /* the UART interrupts */
+    const char *keys; /* typed; set by the test */
 };
 
 extern struct fake fake;

@@ -14,7 +14,7 @@
 
 #define MEMORY_BASE 0x20000000ull
 
-struct fake fake = {.space_bits = 40, .irq_limit = 256};
+struct fake fake = {.space_bits = 40, .irq_limit = 256, .keys = ""};
 _Thread_local jmp_buf *fake_trap;
 
 void fake_fail(const char *file, int line, const char *what)
@@ -38,10 +38,20 @@ static void put(uint64_t base UNUSED, char c)
         fake.console[fake.console_len++] = c;
 }
 
+static void listen(uint64_t base UNUSED)
+{
+    fake.listening = true;
+}
+
+static int get(uint64_t base UNUSED)
+{
+    return *fake.keys ? *fake.keys++ : -1;
+}
+
 const struct uart uart_table[] = {
-    {"arm,pl011", put},
-    {"fake,uart", put},
-    {NULL, NULL},
+    {"arm,pl011", put, listen, get},
+    {"fake,uart", put, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 const char *fake_console(void)

@@ -83,6 +83,14 @@ void arch_context_save(struct context *c)
         fake.context_saved(c);
 }
 
+uint32_t arch_core_registers(struct core *c, struct arch_register r[ARCH_REGISTERS_MAX])
+{
+    FAKE_CHECK(c == core_self());
+    r[0] = (struct arch_register){"PC", c->running ? 0x1234 : 0};
+    r[1] = (struct arch_register){"core", c->index};
+    return 2;
+}
+
 uint64_t arch_hypercall_features(void)
 {
     return ORD_FEATURE_HW_TLB;
