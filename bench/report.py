@@ -4,6 +4,7 @@
 Schema "outrider-bench-1":
 
     schema, command, commit, qemu, cpu, count   how it was measured
+    reported_by                                 commit of the code that made this report, maybe later
     runs[]                                      one per boot
       kernel, name, native
       results{"PROGRAM/CONFIG/WHAT"}            one per label
@@ -14,16 +15,17 @@ Schema "outrider-bench-1":
         disturbed                               those that took more than the shortest: how many, how much more
         disturbed_without_polls                 the same, without those in which somebody polled (README, on spinning)
         since_wfi                               executed at the end since the core's last WFI, where it waited
-        events[]                                the same, per core, at the first event marker in between; and
-                                                without_polls: what is left if nobody polls
+        events[]                                the same, per core, at the first event marker in between
+        shortest_event[core]{counter}           of the interval whose kernel and hypervisor did least until then
         functions[]                             [core, level, function, instructions per operation], most first
 
 Counters are instructions by level (user, kernel, hypervisor, vmm), wfi and spin (WFE and YIELD executed), and
 under Outrider hv-sync and hv-irq: exceptions taken by the hypervisor.
 """
 
+import json
 from collections import defaultdict
-from statistics import linear_regression, median, mode
+from statistics import median, mode
 
 from records import LEVELS
 
@@ -33,11 +35,11 @@ SCHEMA = "outrider-bench-1"
 WAITING = {
     "hypervisor": ("idle", "arch_core_poll", "arch_core_irq_pending", "arch_core_sleep", "close_context",
                    "core_barrier"),
-    # the second is what the module's loops call in each round; others use it little
-    "kernel": ("park_wait [hvdetach]", "park_recall [hvdetach]", "arch_counter_get_cntvct",
+    # arch_counter_get_cntvct is what the module's loops call in each round; others use it little
+    "kernel": ("park_wait [hvdetach]", "park_wanted [hvdetach]", "park_recall [hvdetach]", "arch_counter_get_cntvct",
                "queued_spin_lock_slowpath"),
 }
-LEAST = 0.5  # instructions per operation that a function must have to be listed
+LEAST = 1  # instructions per operation that a function must have to be listed
 
 
 def _spread(values):
@@ -48,14 +50,6 @@ def _spread(values):
 def _cores(snapshots):
     """[core]{counter: spread} of a list of [core]{counter}."""
     return [{name: _spread([s[core][name] for s in snapshots]) for name in snapshots[0][core]} for core in range(len(snapshots[0]))]
-
-
-def _without_polls(pairs):
-    """What is left of a count when nobody polls: a line through (polls, count), at 0."""
-    if len({polls for polls, _ in pairs}) < 2:
-        return median(count for _, count in pairs)
-    slope, start = linear_regression(*zip(*pairs))
-    return round(median(count - slope * polls for polls, count in pairs))
 
 
 def _functions(histogram, symbols, count):
@@ -94,9 +88,8 @@ def results(records, symbols):
         if events:
             item["event_core"] = events[-1][0]
             item["events"] = _cores([delta for _, delta in events])
-            for core, counts in enumerate(item["events"]):
-                for level in ("kernel", "hypervisor"):
-                    counts[level]["without_polls"] = _without_polls([(d[core]["spin"], d[core][level]) for _, d in events])
+            shortest = min(events, key=lambda e: sum(core[level] for core in e[1] for level in LEVELS[1:3]))
+            item["shortest_event"] = shortest[1]
         if label in records.histograms:
             item["functions"] = _functions(records.histograms[label], symbols, len(intervals))
         out[label] = item
@@ -104,6 +97,17 @@ def results(records, symbols):
 
 
 # ---- figures that are made of these ----
+
+
+def dump(result):
+    """JSON with one line for each label."""
+    runs = []
+    for run in result["runs"]:
+        lines = [f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in run["results"].items()]
+        head = json.dumps({k: v for k, v in run.items() if k != "results"})[:-1]
+        runs.append(head + ', "results": {\n' + ",\n".join(lines) + "\n}}")
+    head = json.dumps({k: v for k, v in result.items() if k != "runs"}, indent=1)[:-2]
+    return head + ',\n "runs": [\n' + ",\n".join(runs) + "\n]}\n"
 
 
 def waiting(level, function):
@@ -186,16 +190,18 @@ def _signals(result, names):
             item = _find(result, name, False).get(f"signal-rtt/{config}/tgkill")
             if not item or "events" not in item:
                 continue
-            for core, counts in enumerate(item["events"]):
-                if not any(counts[level]["mode"] for level in LEVELS):
+            for core, counts in enumerate(item["shortest_event"]):
+                all_of = item["events"][core]
+                if not any(all_of[level]["median"] for level in LEVELS[:3]):
                     continue
                 role = {item["begin_core"]: "sender", 3: "host core"}.get(core, "Linux")
                 if core == item["event_core"]:
                     role = "runs the handler"
-                rows.append([name, config, f"{core}: {role}", *[f"{counts[level]['median']:,.0f}" for level in LEVELS[1:3]],
-                             *[f"**{counts[level]['without_polls']:,.0f}**" for level in LEVELS[1:3]]])  # fmt: skip
-    return _table(["kernel", "thread", "core", "kernel", "hypervisor", "kernel without polling",
-                   "hypervisor without polling"], rows)  # fmt: skip
+                polls = counts["spin"] if core != item["begin_core"] else ""  # the sender's are its own loop
+                rows.append([name, config, f"{core}: {role}", f"**{counts['kernel']:,}**", f"**{counts['hypervisor']:,}**",
+                             polls, f"{all_of['kernel']['median']:,.0f}", f"{all_of['hypervisor']['median']:,.0f}"])  # fmt: skip
+    return _table(["kernel", "thread", "core", "kernel", "hypervisor", "polls in it", "kernel, median",
+                   "hypervisor, median"], rows)  # fmt: skip
 
 
 MICRO = (
@@ -303,7 +309,7 @@ def markdown(result):
     for title, table in (
         ("A system call of another task (kernel's instructions, median)", _beside(result, names)),
         ("A forward, without waiting (mean)", _forwards(result, names)),
-        ("A signal to a thread that computes: from tgkill to the handler's first instruction", _signals(result, names)),
+        ("A signal to a thread that computes: from tgkill to the handler's first instruction (the shortest)", _signals(result, names)),
         ("Detach and attach, all cores (most frequent value of each core)", _detach(result, names)),
         ("The VM's own costs (most frequent value)", _micro(result, names)),
         ("Fixed work quanta of 1,048,576 instructions, hackbench on all CPUs of Linux", _quanta(result, names)),

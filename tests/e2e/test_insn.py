@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""bench/insn counts exactly: known numbers of instructions, and an injected disturbance."""
+"""bench/insn counts exactly: known numbers of instructions, an injected disturbance; and what that shows."""
 
 import sys
 
@@ -22,6 +22,23 @@ def plugin(path, options):
 
 def own(records, label, level):
     return [i.own(level) for i in records.intervals[label]]
+
+
+def test_others_do_not_pay(tmp_path):
+    """While a thread is detached, a system call of another task executes the same in the kernel, or nearly."""
+    path = tmp_path / "insn.txt"
+    call = f"{BENCH}/syscall-rtt --cpu 0 --count {COUNT}"
+    run_guest(
+        *plugin(path, f"hv={HYPERVISOR}"),
+        command=f"{call} && {{ hvctl run --core 3 -- busy-loop & }}; until hvctl ps | grep -q ' detached '; do sleep 1; done"
+        f"; {call} --config beside && hvctl ps | grep ' detached '",
+        timeout=400,
+    ).ok()
+    records = Records(path)
+    for name in ("getppid", "write", "futex-wake"):
+        least = [min(own(records, f"syscall-rtt/{config}/{name}", "kernel")) for config in ("attached", "beside")]
+        assert least[0] > 100  # a system call has been counted
+        assert 0 <= least[1] - least[0] < 50, name
 
 
 def test_known_counts(tmp_path):
