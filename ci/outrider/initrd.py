@@ -171,11 +171,11 @@ def module_index(kernel, release, modules):
 
 
 def _programs(folder):
-    """The ELF programs and scripts that lie in a build folder."""
+    """The ELF programs, libraries and scripts that lie in a build folder."""
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
             if path.is_file() and os.access(path, os.X_OK) and path.read_bytes()[:2] in (b"\x7fE", b"#!"):
-                if path.suffix not in (".so", ".o", ".a"):
+                if path.suffix not in (".o", ".a"):
                     yield path
 
 

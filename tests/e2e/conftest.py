@@ -22,7 +22,7 @@ HARMLESS = re.compile(
 )
 
 # Programs for the guest of `riders`
-PACKAGES = ""
+PACKAGES = "clustalo,openmpi-bin,python3-mpi4py"
 
 
 def pytest_configure(config):

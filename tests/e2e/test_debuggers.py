@@ -229,6 +229,80 @@ def test_core_dumps(riders):
 
 # --- strace
 
+# What differs between two runs of the same program: addresses, random bytes, pids, times
+VARIES = [
+    (r"0x[0-9a-f]{6,}", "ADDRESS"), (r"getrandom\(.*", "getrandom"), (r"sysinfo\(.*", "sysinfo"), (r"/tmp/[a-zA-Z]*\d[^\"]*", "PATH"),
+    (r"\b(si_pid|si_utime|si_stime|parent_tid|child_tid)=[^,}]*", r"\1"), (r"^(set_tid_address|get\w*id)(\(.*= )\d+", r"\1\2PID"),
+    (r"^(kill|tgkill)\([\d, ]*", r"\1("), (r"^(read\(\d+, ).*, 4\) += 4$", r"\1RANDOM"), (r"^wait4\(\d+", "wait4("),
+]  # fmt: skip
+# names of programs whose calls are compared one by one, with arguments
+TRACED = {
+    "ls": "ls -l /etc /usr/lib/gcc /nonexistent",
+    "sort": "sort -k2 /etc/services",
+}
+
+
+def calls(text, program, varies=True):
+    """The calls of a trace by strace -f, from the program's own execve on."""
+    lines = [re.sub(r"^\d+ +", "", line) for line in text.splitlines()]
+    starts = [i for i, line in enumerate(lines) if line.startswith("execve(") and f'/{program}"' in line and line.endswith("= 0")]
+    assert starts, text
+    lines = lines[starts[0] :]
+    for pattern, replacement in VARIES if varies else []:
+        lines = [re.sub(pattern, replacement, line) for line in lines]
+    return lines
+
+
+@FULL
+def test_strace_shows_the_same(riders):
+    """All calls of a program, with arguments and results, detached as attached."""
+    names = [n for n in TRACED]
+    text = "cd /tmp\n"
+    for name in names:
+        text += f"for run in 'env' 'hvctl run --'; do setarch -R strace -f -o /mnt/host/io/trace.{name}.${{run%% *}} $run {TRACED[name]} >/dev/null 2>&1\n"
+        text += f"echo {name} $run $?; done\n"
+    out = riders.ok(text, timeout=600)
+    status = dict(re.findall(r"^(\S+) env (\d+)$", out, re.M))
+    assert status == dict(re.findall(r"^(\S+) hvctl run -- (\d+)$", out, re.M)) and len(status) == len(names), out
+    for name in names:
+        program = TRACED[name].split()[0]
+        attached, detached = (calls((riders.io / f"trace.{name}.{how}").read_text(), program) for how in ("env", "hvctl"))
+        assert detached == attached, f"{name}\n" + "\n".join(
+            f"{a}\n  {d}" for a, d in zip(attached + ["-"] * 999, detached) if a != d
+        )
+        assert len(attached) > 20, attached
+
+
+@FULL
+def test_strace_follows_children(riders):
+    """A shell with pipes and children: the same calls in each process, and the thread rides between them."""
+    job = "bash -c 'for i in 1 2 3; do echo $i | cat | wc -c; (exit $i); done; x=$(date -u -d @0 +%s); exec true $x'"
+    out = riders.ok(
+        f"cd /tmp; for run in env 'hvctl run --'; do setarch -R strace -f -qq -o /mnt/host/io/job.${{run%% *}} $run {job}; done",
+        timeout=600,
+    )
+    assert out == "2\n2\n2\n" * 2, out
+
+    def processes(how):
+        """Counts of each process's calls; processes without order, interrupted waits and their signals left out."""
+        text = (riders.io / f"job.{how}").read_text()
+        first = next(line.split()[0] for line in text.splitlines())
+        started = False
+        result = {}
+        for line in text.splitlines():
+            pid, rest = line.split(None, 1)
+            if pid == first and rest.startswith("execve(") and '/bash"' in rest and rest.endswith("= 0"):
+                started = True
+                result = {}
+            name = re.match(r"(\w+)\(", rest)
+            if started and name and name.group(1) not in ("wait4", "rt_sigreturn", "restart_syscall"):
+                counts = result.setdefault(pid, {})
+                counts[name.group(1)] = counts.get(name.group(1), 0) + 1
+        return sorted(sorted(counts.items()) for counts in result.values())
+
+    assert processes("hvctl") == processes("env")
+    assert len(processes("env")) > 10, processes("env")
+
 
 @EACH
 def test_strace_of_a_rider(riders):

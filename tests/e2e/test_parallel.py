@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""OpenMP and MPI programs: the same result detached as attached, with one thread detached and with all of them."""
+
+import re
+
+import pytest
+from hvctl import Hvctl
+
+FULL = pytest.mark.parametrize("_riders", ["6.1"], indirect=True)
+
+# libride detaches each process and thread; what they did is in its log
+RIDE = "env LD_PRELOAD=/usr/local/lib/outrider/tests/libride.so RIDE_LOG=/tmp/ride"
+RIDES = r"""
+python3 -c '
+import json, struct
+data = open("/tmp/ride", "rb").read()
+count, refused = struct.unpack_from("II", data)
+rides = [struct.unpack_from("16siIIIQQQQ", data, 128 + 64 * i) for i in range(min(count, 2046))]
+print(json.dumps([[r[0].split(b"\0")[0].decode(), r[2], r[6]] for r in rides]))'
+"""
+
+
+def rides(guest, comm):
+    """[(core, runs)] of the riders of that name; no runs are known of one that another thread or process has ended."""
+    return [(core, runs) for name, core, runs in guest.json(RIDES + "\nrm -f /tmp/ride") if name == comm]
+
+
+@pytest.fixture
+def sequences(riders):
+    """Protein sequences for Clustal Omega, made by a fixed rule."""
+    riders.ok(
+        "python3 - >/tmp/proteins <<'END'\n"
+        "state, letters, base = 7, 'ACDEFGHIKLMNPQRSTVWY', None\n"
+        "def random(n):\n"
+        "    global state\n"
+        "    state = state * 6364136223846793005 + 1442695040888963407 & (1 << 64) - 1\n"
+        "    return (state >> 33) % n\n"
+        "base = [letters[random(20)] for i in range(60)]\n"
+        "for n in range(14):\n"
+        "    text = [letters[random(20)] if random(5) == 0 else c for c in base if random(12)]\n"
+        "    print(f'>s{n}', ''.join(text), sep='\\n')\nEND"
+    )
+    return "/tmp/proteins"
+
+
+@FULL
+def test_openmp(riders):
+    """Each construct of OpenMP, four threads: the first one detached; all of them, on a core each."""
+    command = "rm -f /tmp/ride; OMP_NUM_THREADS=4 {} openmp 1500 2>/tmp/err; cat /tmp/err"
+    attached = riders.ok(command.format(""), timeout=300)
+    assert "PASS" in attached and "threads 4" in attached
+    assert riders.ok(command.format("hvctl run --"), timeout=300) == attached
+    before = Hvctl(riders).cores()
+    assert riders.ok(command.format(RIDE), timeout=300) == attached
+    after = Hvctl(riders).cores()
+    cores = {core for core, runs in rides(riders, "openmp")}
+    assert len(cores) == 4 and all(after[core]["runs"] > before[core]["runs"] for core in cores), (cores, before, after)
+
+
+@FULL
+def test_openmp_of_debian(riders, sequences):
+    """Clustal Omega, as packaged."""
+    command = "rm -f /tmp/ride; {} clustalo --threads=4 -i " + sequences + " --outfmt=clu --iter=1"
+    attached = riders.ok(command.format(""), timeout=300)
+    assert attached.startswith("CLUSTAL") and "s13" in attached
+    assert riders.ok(command.format("hvctl run --"), timeout=300) == attached
+    assert riders.ok(command.format(RIDE), timeout=300) == attached
+    assert len(rides(riders, "clustalo")) == 4
+
+
+MPI = "mpirun --allow-run-as-root --oversubscribe --mca btl self,vader --mca orte_base_help_aggregate 0 -n {ranks} {run} {program}"
+
+
+@FULL
+def test_mpi(riders):
+    """Python's MPI bindings over Open MPI, as packaged: point to point, collective, one-sided; all ranks detached."""
+    program = riders.put(
+        "mpi.py",
+        "from mpi4py import MPI\n"
+        "import array\n"
+        "w = MPI.COMM_WORLD; n, me = w.size, w.rank\n"
+        "ring = me\n"
+        "for i in range(40): ring = w.sendrecv(ring * 3 + i & 0xffff, dest=(me + 1) % n, source=(me - 1) % n)\n"
+        "total = w.allreduce(sum(k * k for k in range(me, 30000, n)))\n"
+        "data = array.array('d', [me + i * 0.5 for i in range(20000)]); out = array.array('d', bytes(8 * 20000))\n"
+        "for i in range(5): w.Allreduce(data, out, MPI.SUM); w.Barrier()\n"
+        "window = MPI.Win.Allocate(64, 8, comm=w); window.Fence()\n"
+        "window.Accumulate(array.array('q', [me + 1]), 0, op=MPI.SUM); window.Fence()\n"
+        "seen = array.array('q', [0]); window.Get(seen, 0); window.Fence(); window.Free()\n"
+        "everyone = w.gather((me, ring, total, sum(out), seen[0]))\n"
+        "if me == 0: print(n, everyone)\n",
+    )
+    command = "rm -f /tmp/ride; " + MPI.format(ranks=3, run="{}", program=f"python3 {program}")
+    attached = riders.ok(command.format(""), timeout=300)
+    assert attached.startswith("3 [(0, "), attached
+    assert riders.ok(command.format("hvctl run --"), timeout=300) == attached
+    assert riders.ok(command.format(RIDE), timeout=300) == attached
+    found = rides(riders, "python3")
+    assert len([core for core, runs in found if runs > 1000]) >= 3, found
