@@ -208,7 +208,7 @@ def test_sigdebug(guest):
 def test_detach_and_attach(guest):
     """A process that runs, with its threads, there and back; one thread of it; those that it starts later."""
     out = guest.ok(
-        HELPERS + "mkfifo /tmp/go; steady --wait --threads 3 --seconds 20 </tmp/go >/tmp/out & pid=$!; exec 3>/tmp/go\n"
+        HELPERS + "mkfifo /tmp/go; steady --wait --threads 3 --seconds 300 </tmp/go >/tmp/out & pid=$!; exec 3>/tmp/go\n"
         "for try in $(seq 200); do grep -q waiting /tmp/out && break; sleep 0.05; done\n"
         # It waits in a call: it is ours, and in Linux until that has ended. A second time changes nothing.
         "hvctl detach --prio 9 $pid || exit 1; hvctl ps --json; hvctl detach $pid || exit 2; hvctl attach $pid || exit 3; hvctl ps --json\n"
