@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A loop that makes no system call is still a Linux process: signals, terminal, debugger, freezer."""
 
+import json
+
 import pytest
 
 # Starts a detached busy loop in the background and waits until it runs on its core: its pid is in $pid.
@@ -141,3 +143,19 @@ def test_core_dump(guest):
         + LOOP + "kill -ABRT $pid; wait $pid; gdb -nx -batch $(which busy-loop) core* -ex bt 2>&1; rm -f core*"
     )
     assert "main" in out and "SIGABRT" in out, out
+
+def lines_of(result):
+    return [json.loads(line) for line in result.out.splitlines() if line.startswith("{")]
+
+
+def test_same_signals(guest):
+    """Handlers, stacks, contexts, queues, timers, faults, interrupted calls: the same attached and detached."""
+    result = guest.run("signals", timeout=900)
+    lines = lines_of(result)
+    assert [line for line in lines if not line["same"]] == [], result.explain()
+    assert len(lines) > 50 and result.status == 0, result.explain()
+
+
+def test_killed_in_any_state(guest):
+    """SIGKILL while it computes, calls, faults, sleeps, forks, is stopped, attaches, executes."""
+    guest.ok("signals --kill 100 4711", timeout=600)

@@ -59,3 +59,9 @@ def test_every_call_on(kernel, column):
     run = run_guest("--kernel", kernel, command="syscalls", timeout=900)
     check_lines(matrix.parse(run.out), column)
     assert run.status == 0, run.explain()
+
+
+def test_rseq(guest):
+    """A detached thread has no CPU; sequences are aborted or complete, never captured inside."""
+    guest.ok("rseq 300", timeout=300)
+    guest.ok("GLIBC_TUNABLES=glibc.pthread.rseq=0 rseq --own 300", timeout=300)

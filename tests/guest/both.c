@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /* Hang detection only. */
-#define HALF_TIMEOUT_MS 120000
+#define HALF_TIMEOUT_MS 60000
 
 struct both_shared *both_shared;
 bool both_detached, both_asks;
