@@ -12,6 +12,7 @@ from pathlib import Path
 from .aptroot import AptRoot, SetupError, cache_dir, host_suite, locked, run, unpack
 
 GUEST = Path(__file__).resolve().parent.parent / "guest.d"
+SYSTEM = GUEST.parent.parent / "guest-driver" / "system"
 
 # in the order in which they are loaded; what they depend on is added before them
 MODULES = (
@@ -197,6 +198,10 @@ def overlay(kernel, release, build, command, settings):
     for source, target in (("tests/guest", "tests"), ("bench", "bench")):
         for path in _programs(build / source):
             cpio.file(f"{own}/{target}/{path.name}", path.read_bytes(), 0o755)
+    # where they are installed; for guests with udev and systemd (--packages)
+    for name, target in (("60-outrider.rules", "udev/rules.d/60-outrider.rules"),
+                         ("outrider.sysusers", "sysusers.d/outrider.conf")):  # fmt: skip
+        cpio.file(f"{top}/usr/lib/{target}", (SYSTEM / name).read_bytes())
     folder = build / "guest-driver/module" / release
     modules = [*sorted(folder.glob("*.ko")), *sorted(folder.glob("test/*.ko"))]
     modules += sorted((build / "bench/module" / release).glob("*.ko"))
