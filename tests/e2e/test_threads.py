@@ -90,6 +90,32 @@ except OSError as error:
 """
 
 
+def test_shared_core(two):
+    """Threads of several processes take turns on one core, each with its own registers and tables."""
+    two.ok(
+        "cd /tmp; run='hvctl run --core 3 --shared'\n"
+        "$run --stat=s1 --json -- regs-intact --spin 200000 300 >o1 & a=$!; $run --stat=s2 --json -- fp-heavy 1500 >o2 & b=$!\n"
+        "$run --stat=s3 --json -- fp-heavy 1500 >o3 & c=$!; $run --stat=s4 --json -- regs-intact --spin 200000 300 >o4 & d=$!\n"
+        "wait $a && wait $b && wait $c && wait $d || { cat o1 o2 o3 o4; exit 1; }",
+        timeout=400,
+    )
+    stats = [two.json(f"cat /tmp/s{i}") for i in (1, 2, 3, 4)]
+    assert [s["core"] for s in stats] == [3] * 4
+    assert sum(s["stats"]["preempted"] for s in stats) > 0, stats
+    # an exclusive thread does not come in between, nor does a shared one to an exclusive one
+    two.ok(
+        "hvctl run --core 3 --shared -- busy-loop & a=$!\n"
+        "for i in $(seq 200); do hvctl ps | grep -q detached && break; sleep 0.1; done\n"
+        "hvctl run --core 3 -- true; [ $? = 125 ] && hvctl run --core 3 --shared --prio 200 -- true; s=$?; kill $a; wait; exit $s"
+    )
+    two.ok(
+        "hvctl run --core 3 -- busy-loop & a=$!\n"
+        "for i in $(seq 200); do hvctl ps | grep -q detached && break; sleep 0.1; done\n"
+        "hvctl run --core 3 --shared -- true; s=$?; kill $a; wait; [ $s = 125 ]"
+    )
+    clean(two)
+
+
 def test_remote_by_tracepoint(two):
     """Kernels without ftrace have to do with the tracepoint."""
     two.ok("rmmod hvdetach; modprobe hvdetach use_tracepoint=1; remote 20; detach-cycle 50", timeout=400)
