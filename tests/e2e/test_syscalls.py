@@ -65,3 +65,8 @@ def test_rseq(guest):
     """A detached thread has no CPU; sequences are aborted or complete, never captured inside."""
     guest.ok("rseq 300", timeout=300)
     guest.ok("GLIBC_TUNABLES=glibc.pthread.rseq=0 rseq --own 300", timeout=300)
+
+
+def test_membarrier(guest):
+    """It reaches threads that are not on a CPU of Linux's, whoever calls it: in each kind, and from another process."""
+    guest.ok("membarrier 200", timeout=300)
