@@ -5,6 +5,7 @@ tests/guest/libride.c detaches what stress-ng forks. Stressors run in groups, on
 """
 
 import json
+import os
 import re
 
 import pytest
@@ -144,8 +145,6 @@ EXCLUDED = {
     "zero": "not tried yet",
 }
 
-# Operations above the limit depend on how fast children, threads or timers are: at least as many as asked for
-OVERSHOOTS = set("atomic loadavg locka lockofd mprotect nanosleep procfs resched sctp sleep timerfd".split())
 GROUP = 6  # stressors at the same time
 
 # In the guest: runs groups of stressors one after the other, and prints what came out as JSON.
@@ -226,7 +225,8 @@ def compare(guest, work):
             wrong.append(f"status {attached['status']}, detached {detached['status']}\n{texts}")
         for name, count, _ in group:
             before, now = attached["operations"].get(name, 0), detached["operations"].get(name, 0)
-            if not now or (now != before and (name not in OVERSHOOTS or min(before, now) < count)):
+            # those above the limit depend on how fast children, threads or timers are
+            if not now or (now != before and min(before, now) < count):
                 wrong.append(f"{name}: {before} operations attached, {now} detached\n{texts}")
             # the worker's name; Linux cuts it
             rides, runs = detached["rides"]["names"].get(f"stress-ng-{name}"[:15], (0, 0, 0, 0))[:2]
@@ -238,8 +238,9 @@ def compare(guest, work):
 @pytest.mark.parametrize("_riders", ["6.1"], indirect=True)
 @pytest.mark.parametrize("name", STRESSORS)
 def test_class(riders, name):
-    """All of a class."""
-    compare(riders, groups(STRESSORS[name]))
+    """The first group of a class; with OUTRIDER_STRESS=all, all of it, which takes a quarter of an hour for all classes."""
+    work = groups(STRESSORS[name])
+    compare(riders, work if os.environ.get("OUTRIDER_STRESS") == "all" else work[:1])
 
 
 def documentation():

@@ -48,7 +48,7 @@ def test_sysfs_wrapper(two):
     two.ok("cd /sys/kernel/outrider/detach; for i in $(seq 100); do [ \"$(echo *)\" = 'attach detach' ] && exit; sleep 0.1; done; exit 1")
     # every detached thread has a folder, whoever has detached it
     out = two.ok(
-        "hvctl run --core 2 -- busy-loop & cd /sys/kernel/outrider/detach\n"
+        "hvctl run --core 2 -- busy-loop >/dev/null & cd /sys/kernel/outrider/detach\n"
         "for i in $(seq 100); do grep -q detached $!/state 2>/dev/null && break; sleep 0.1; done\n"
         "cat $!/state $!/cpu; echo $! >attach; ls | wc -l; kill $!; wait $!; true"
     )
@@ -63,13 +63,14 @@ def test_unprivileged(two):
     two.ok("chmod 755 /mnt/host; chmod 664 /dev/hvdetach")
     assert two.ok(f"python3 {python} self r; python3 {python} self w").split() == ["ok", "ok"]
     assert two.ok(f"{nobody} python3 {python} self r; {nobody} python3 {python} self w").split() == ["EPERM", "EACCES"]
-    assert two.ok(f"{nobody} --ambient-caps +sys_nice --inh-caps +sys_nice python3 {python} self r").split() == ["ok"]
+    assert two.ok(f"setpriv --reuid 65534 --regid 65534 --clear-groups --ambient-caps +sys_nice --inh-caps +sys_nice python3 {python} self r").split() == ["ok"]
     group = "setpriv --reuid 65534 --regid 65534 --groups 4242"
     two.ok("chgrp 4242 /dev/hvdetach")
     assert two.ok(f"{group} python3 {python} self w").split() == ["ok"]
     # another user's thread, and one's own
     out = two.ok(
-        f"busy-loop & root=$!; {nobody} busy-loop & own=$!; sleep 1\n"
+        f"busy-loop >/dev/null & root=$!; {nobody} busy-loop >/dev/null & own=$!\n"
+        "until grep -q ^Uid:.65534 /proc/$own/status; do sleep 0.1; done\n"
         f"{group} python3 {python} $root w; {group} python3 {python} $own w; kill $root $own; wait; true"
     )
     assert out.split() == ["EPERM", "ok"]
