@@ -31,6 +31,8 @@ void config_default(struct config *config, const struct ord_bootinfo *boot)
         .on_poweroff = POLICY_OFF,
         .on_reset = POLICY_RESET,
         .on_error = POLICY_OFF,
+        .on_hang = POLICY_REPORT,
+        .watchdog = 60,
     };
 }
 
@@ -95,19 +97,28 @@ static bool parse_bootargs(struct parse *p, const char *name, const void *value,
     return true;
 }
 
-static bool parse_policy(struct parse *p, const char *name, const void *value, int size, enum policy *policy)
+static bool parse_policy_of(struct parse *p, const char *name, const void *value, int size, unsigned count,
+                            const char *allowed, enum policy *policy)
 {
-    static const char *const names[] = {
-        [POLICY_OFF] = "off", [POLICY_RESET] = "reset", [POLICY_STOP] = "stop", [POLICY_KEEP] = "keep"};
+    static const char *const names[] = {[POLICY_OFF] = "off",
+                                        [POLICY_RESET] = "reset",
+                                        [POLICY_STOP] = "stop",
+                                        [POLICY_KEEP] = "keep",
+                                        [POLICY_REPORT] = "report"};
 
     if (!string_valid(value, size))
-        return FAIL(p, "%s must be one string: off, reset, stop or keep", name);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        return FAIL(p, "%s must be one string: %s", name, allowed);
+    for (unsigned i = 0; i < count; i++)
         if (strcmp(names[i], value) == 0) {
             *policy = (enum policy)i;
             return true;
         }
-    return FAIL(p, "%s = \"%s\": must be off, reset, stop or keep", name, (const char *)value);
+    return FAIL(p, "%s = \"%s\": must be %s", name, (const char *)value, allowed);
+}
+
+static bool parse_policy(struct parse *p, const char *name, const void *value, int size, enum policy *policy)
+{
+    return parse_policy_of(p, name, value, size, POLICY_REPORT, "off, reset, stop or keep", policy);
 }
 
 static bool parse_on_poweroff(struct parse *p, const char *name, const void *value, int size)
@@ -123,6 +134,21 @@ static bool parse_on_reset(struct parse *p, const char *name, const void *value,
 static bool parse_on_error(struct parse *p, const char *name, const void *value, int size)
 {
     return parse_policy(p, name, value, size, &p->config->on_error);
+}
+
+static bool parse_on_hang(struct parse *p, const char *name, const void *value, int size)
+{
+    return parse_policy_of(p, name, value, size, POLICY_REPORT + 1, "report, off, reset, stop or keep",
+                           &p->config->on_hang);
+}
+
+static bool parse_watchdog(struct parse *p, const char *name, const void *value, int size)
+{
+    if (size != 4 || fdt32_ld(value) > ORD_WATCHDOG_MAX / 1000)
+        return FAIL(p, "%s must be a number of seconds, 0 to %u, such as <60>", name,
+                    ORD_WATCHDOG_MAX / 1000);
+    p->config->watchdog = fdt32_ld(value);
+    return true;
 }
 
 /* Nodes that a guest cannot do without, or that are written anew for it. */
@@ -168,7 +194,8 @@ static const struct {
     {"compatible", parse_compatible},   {"host-cores", parse_host_cores},
     {"guest-cores", parse_guest_cores}, {"bootargs", parse_bootargs},
     {"on-poweroff", parse_on_poweroff}, {"on-reset", parse_on_reset},
-    {"on-error", parse_on_error},       {"hide", parse_hide},
+    {"on-error", parse_on_error},       {"on-hang", parse_on_hang},
+    {"watchdog", parse_watchdog},       {"hide", parse_hide},
 };
 #define PROPERTY_COUNT (sizeof(properties) / sizeof(properties[0]))
 

@@ -9,18 +9,20 @@
 #include <outrider/task.h>
 
 enum policy {
-    POLICY_OFF,   /* power the machine off */
-    POLICY_RESET, /* reset the machine */
-    POLICY_STOP,  /* end the VM, its detached threads included */
-    POLICY_KEEP,  /* end the vCPUs; detached threads that need no Linux run on */
+    POLICY_OFF,    /* power the machine off */
+    POLICY_RESET,  /* reset the machine */
+    POLICY_STOP,   /* end the VM, its detached threads included */
+    POLICY_KEEP,   /* end the vCPUs; detached threads that need no Linux run on */
+    POLICY_REPORT, /* say so, no more; only for on_hang */
 };
 
 struct config {
     uint32_t host_cores;  /* bit per core index of the boot information */
     uint32_t guest_cores; /* never empty after a successful parse */
     const char *bootargs; /* in the blob; NULL if not given */
-    enum policy on_poweroff, on_reset, on_error;
-    const char *hide; /* in the blob: hide_size bytes of NUL-terminated paths */
+    enum policy on_poweroff, on_reset, on_error, on_hang;
+    uint32_t watchdog; /* seconds; 0: none */
+    const char *hide;  /* in the blob: hide_size bytes of NUL-terminated paths */
     uint32_t hide_size;
 };
 

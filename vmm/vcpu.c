@@ -53,8 +53,6 @@ static void vcpu_dump(struct vcpu *vcpu)
 {
     const struct ord_vcpu_state *s = vcpu->state;
 
-    if (__atomic_exchange_n(&vcpu->vm->dumped, true, __ATOMIC_RELAXED))
-        return;
     log_line("vCPU %u: exit %u, pc 0x%lx, pstate 0x%lx, esr 0x%lx, far 0x%lx, ipa 0x%lx", vcpu->index,
              s->exit, (unsigned long)s->pc, (unsigned long)s->pstate, (unsigned long)s->esr,
              (unsigned long)s->far, (unsigned long)s->ipa);
@@ -62,6 +60,28 @@ static void vcpu_dump(struct vcpu *vcpu)
         log_line("  x%02u %016lx %016lx %016lx", i, (unsigned long)s->x[i],
                  i + 1 < 31 ? (unsigned long)s->x[i + 1] : (unsigned long)s->sp_el0,
                  i + 2 < 31 ? (unsigned long)s->x[i + 2] : 0);
+}
+
+/* All vCPUs that are on get this exit. Each shows its registers, and the last one does what the policy says.
+ */
+static bool vcpu_hang(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    uint32_t on = 0;
+
+    vcpu_dump(vcpu);
+    spinlock_lock(&vm->psci_lock);
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        on += vm->vcpu[i].power == VCPU_ON;
+    bool last = ++vm->hanging >= on;
+    if (last)
+        vm->hanging = 0;
+    spinlock_unlock(&vm->psci_lock);
+    if (last && vm->config.on_hang == POLICY_REPORT)
+        log_line("guest hangs: it goes on");
+    else if (last)
+        vm_end(vm, vm->config.on_hang, "guest hangs");
+    return !vm_ending(vm);
 }
 
 static void vcpu_handle_mmio(struct vcpu *vcpu)
@@ -98,8 +118,11 @@ bool vcpu_handle_exit(struct vcpu *vcpu)
     case ORD_EXIT_NONE:
     case ORD_EXIT_KICK:
         return true;
+    case ORD_EXIT_HANG:
+        return vcpu_hang(vcpu);
     default:
-        vcpu_dump(vcpu);
+        if (!__atomic_exchange_n(&vcpu->vm->dumped, true, __ATOMIC_RELAXED))
+            vcpu_dump(vcpu);
         vm_end(vcpu->vm, vcpu->vm->config.on_error, "guest cannot go on");
         return false;
     }

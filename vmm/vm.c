@@ -123,6 +123,9 @@ bool vm_create_vcpus(struct vm *vm)
             return false;
         }
     }
+    status_t status = call_vm_watchdog(vm->cap, vm->config.watchdog * 1000ull);
+    if (status != ORD_OK)
+        log_line("there is no watchdog (%ld)", (long)status);
     return true;
 }
 

@@ -25,6 +25,7 @@ struct vm {
     struct gic gic;
     struct spinlock psci_lock;
     bool dumped;             /* registers of a vCPU that cannot go on were printed */
+    uint32_t hanging;        /* vCPUs that have been reported; under psci_lock */
     uint32_t ending;         /* not 0: the VM is on its way out, vCPU threads end */
     struct range_list ram;   /* the guest's memory */
     struct range_list taken; /* guest addresses that are mapped, emulated or kept */

@@ -71,10 +71,14 @@ enum ord_call {
     /* mem_sync(address, size): the task's memory range becomes visible to instruction fetch and to
      * agents with caches off (clean to the point of coherency, invalidate instruction caches). */
     ORD_CALL_MEM_SYNC = 21,
-    ORD_CALL_COUNT = 22,
+    /* vm_watchdog(vm cap, milliseconds up to ORD_WATCHDOG_MAX; 0: off): when all vCPUs that are on have had
+     * the same interrupt of their virtual timer pending for that long, each exits with ORD_EXIT_HANG. */
+    ORD_CALL_VM_WATCHDOG = 22,
+    ORD_CALL_COUNT = 23,
 };
 
-#define ORD_CONSOLE_MAX 256
+#define ORD_CONSOLE_MAX  256
+#define ORD_WATCHDOG_MAX 86400000u
 
 #define ORD_MEM_READ   (1u << 0)
 #define ORD_MEM_WRITE  (1u << 1)
@@ -176,6 +180,7 @@ enum ord_exit {
     ORD_EXIT_ABORT = 3, /* instruction abort, or a data abort that carries no access information */
     ORD_EXIT_KICK = 4,  /* vcpu_kick() */
     ORD_EXIT_ERROR = 5, /* the guest cannot go on: esr tells why */
+    ORD_EXIT_HANG = 6,  /* vm_watchdog(): it takes no interrupts, and so do all others */
 };
 
 /*

@@ -4,6 +4,7 @@
 #define HV_VCPU_H
 
 #include "thread.h"
+#include "timer.h"
 #include "types.h"
 #include <arch_vcpu.h>
 #include <outrider/task.h>
@@ -18,6 +19,11 @@ struct vcpu {
     uint32_t index;
     uint64_t mpidr;
     bool kicked;
+    /* Watchdog. The timer looks from time to time, while the guest runs; `since` is read by all cores. */
+    struct timer watch;
+    bool watch_armed, hang;
+    uint64_t watch_seen;    /* which interrupt was pending at the last look */
+    uint64_t stuck_since;   /* when it was first seen; 0: interrupts are taken */
     uint64_t waits;         /* for an interrupt */
     uint64_t exit_count[8]; /* to the VMM, by enum ord_exit */
     /* Interrupts to be put into list registers: set by any core, taken by the vCPU's. */
@@ -42,6 +48,9 @@ void vcpu_pend(struct vcpu *v, uint32_t intid);
 /* THREAD_OP_IRQ / _KICK on the vCPU's core. */
 void vcpu_handle_irq(struct vcpu *v);
 void vcpu_handle_kick(struct vcpu *v);
+
+/* On each way into the guest: the watchdog looks on. */
+void vcpu_watch(struct vcpu *v);
 
 /* The guest waits for an interrupt: blocks until one is pending. */
 void vcpu_wait(struct vcpu *v);

@@ -15,6 +15,9 @@ struct vm {
     struct spinlock lock; /* creation: vCPUs, cores, contexts, event page */
     bool stopped;
     bool reported;
+    uint64_t watchdog; /* ticks; 0: off */
+    bool hung;         /* it hangs, and that was reported */
+    uint32_t hangs;
     uint8_t vppi;                     /* INTID of the virtual exception */
     uint32_t guest_cores, host_cores; /* masks of core indices */
     uint8_t prio_limit[ORD_CORES_MAX];
@@ -38,6 +41,8 @@ status_t vm_add_core(struct vm *vm, uint64_t core, uint64_t prio_limit) MUST_CHE
 status_t vm_take_guest_core(struct vm *vm, uint32_t core) MUST_CHECK;
 /* Says once on the console how the VM's memory is mapped. */
 void vm_report(struct vm *vm);
+/* BAD_PARAM: more than ORD_WATCHDOG_MAX. */
+status_t vm_watchdog(struct vm *vm, uint64_t milliseconds) MUST_CHECK;
 /* Stops all detached threads for good. */
 void vm_stop(struct vm *vm);
 

@@ -273,6 +273,14 @@ static status_t do_vm_stop(struct thread *t, const uint64_t arg[6], uint64_t *va
     return ORD_OK;
 }
 
+static status_t do_vm_watchdog(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
+                               bool *block UNUSED)
+{
+    struct vm *vm = object(t, arg[0], CAP_VM);
+
+    return vm ? vm_watchdog(vm, arg[1]) : ORD_BAD_CAP;
+}
+
 static status_t do_thread_exit(struct thread *t, const uint64_t arg[6] UNUSED, uint64_t *value UNUSED,
                                bool *block)
 {
@@ -320,6 +328,7 @@ static handler *const table[ORD_CALL_COUNT] = {
     [ORD_CALL_VM_STOP] = do_vm_stop,
     [ORD_CALL_THREAD_EXIT] = do_thread_exit,
     [ORD_CALL_MEM_SYNC] = do_mem_sync,
+    [ORD_CALL_VM_WATCHDOG] = do_vm_watchdog,
 };
 
 void call_dispatch(struct thread *t, uint64_t number, const uint64_t arg[6])

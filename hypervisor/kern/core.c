@@ -213,6 +213,8 @@ struct thread *core_leave(struct core *c)
             continue;
         }
         turn(c, t);
+        if (t->in_guest)
+            vcpu_watch(t->vcpu);
         arch_thread_load(t);
         c->current = t;
         c->mode = CORE_USER;

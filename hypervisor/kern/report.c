@@ -103,9 +103,9 @@ static void vcpus_now(void)
                   vm->ptab.vmid, v->thread->core->index, activity(v), READ_ONCE(v->pending_private), shared);
             print("  exits %lu: interrupts %lu, hypercalls %lu, idle %lu, to the VMM %lu; injected %lu",
                   s->exits, s->irqs, s->hypercalls, v->waits, s->vmm_exits, s->injected);
-            print("  to the VMM: MMIO %lu, calls %lu, aborts %lu, kicks %lu, errors %lu",
+            print("  to the VMM: MMIO %lu, calls %lu, aborts %lu, kicks %lu, errors %lu, hangs %lu",
                   v->exit_count[ORD_EXIT_MMIO], v->exit_count[ORD_EXIT_CALL], v->exit_count[ORD_EXIT_ABORT],
-                  v->exit_count[ORD_EXIT_KICK], v->exit_count[ORD_EXIT_ERROR]);
+                  v->exit_count[ORD_EXIT_KICK], v->exit_count[ORD_EXIT_ERROR], v->exit_count[ORD_EXIT_HANG]);
         }
 }
 

@@ -2,12 +2,86 @@
 #include "vcpu.h"
 
 #include "atomic.h"
+#include "console.h"
 #include "core.h"
 #include "pool.h"
 #include "string.h"
 #include "task.h"
 #include "vm.h"
 #include <arch/thread.h>
+#include <arch/timer.h>
+
+/*
+ * The watchdog. A guest that takes interrupts acknowledges its timer's soon. So each vCPU that runs looks now
+ * and then, on its own core, whether the very same one is pending as at its last look; one that idles is
+ * woken by its interrupt, and does not look. The VM hangs if all vCPUs that are on have been stuck for the
+ * watchdog's time.
+ */
+#define WATCH_LOOKS 4 /* in that time */
+#define HANGS_MAX   8 /* that are reported: a guest must not fill the console */
+
+static bool is_stuck(const struct vcpu *v, uint64_t now)
+{
+    uint64_t since = READ_ONCE(v->stuck_since);
+
+    return since && now - since >= READ_ONCE(v->vm->watchdog);
+}
+
+static bool is_off(const struct vcpu *v)
+{
+    return !READ_ONCE(v->thread->in_guest) && READ_ONCE(v->thread->waits);
+}
+
+static void check_hang(struct vm *vm, uint64_t now)
+{
+    uint32_t count = READ_ONCE(vm->vcpu_count);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (!is_off(vm->vcpu[i]) && !is_stuck(vm->vcpu[i], now))
+            return;
+    if (atomic_exchange(&vm->hung, true) || vm->hangs == HANGS_MAX)
+        return;
+    vm->hangs++;
+    print("VM %u hangs: its vCPUs have taken no interrupt for %lu s", vm->ptab.vmid,
+          READ_ONCE(vm->watchdog) / arch_counter_hz());
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_off(vm->vcpu[i]))
+            continue;
+        WRITE_ONCE(vm->vcpu[i]->hang, true);
+        thread_post(vm->vcpu[i]->thread, THREAD_OP_KICK);
+    }
+}
+
+static void watch(struct timer *timer)
+{
+    struct vcpu *v = CONTAINER_OF(timer, struct vcpu, watch);
+    struct vm *vm = v->vm;
+    const struct thread *t = v->thread;
+    uint64_t now = MAX(arch_counter(), 1u), seen = 0;
+
+    v->watch_armed = false;
+    if (READ_ONCE(vm->watchdog) && t->in_guest && !t->idle_guest)
+        seen = arch_vcpu_timer_pending(v);
+    if (seen && seen == v->watch_seen) {
+        if (is_stuck(v, now))
+            check_hang(vm, now);
+        return;
+    }
+    v->watch_seen = seen;
+    WRITE_ONCE(v->stuck_since, seen ? now : 0);
+    if (READ_ONCE(vm->hung) && atomic_exchange(&vm->hung, false) && vm->hangs < HANGS_MAX)
+        print("VM %u takes interrupts again", vm->ptab.vmid);
+}
+
+void vcpu_watch(struct vcpu *v)
+{
+    uint64_t period = READ_ONCE(v->vm->watchdog);
+
+    if (!period || v->watch_armed)
+        return;
+    v->watch_armed = true;
+    timer_start(&v->watch, arch_counter() + MAX(period / WATCH_LOOKS, 1u));
+}
 
 status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t state_address,
                      struct vcpu **out)
@@ -33,6 +107,7 @@ status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t s
         v->state = page;
         v->mpidr = mpidr;
         v->index = vm->vcpu_count;
+        timer_init(&v->watch, watch);
         arch_vcpu_init(v, &vm->ptab);
         /* Another VM's lock does not keep it from taking the thread at this moment. */
         if (!atomic_cas(&t->vcpu, (struct vcpu *)NULL, v))
@@ -63,7 +138,7 @@ status_t vcpu_run(struct vcpu *v)
         return ORD_BAD_STATE;
     v->thread->in_guest = true;
     arch_vcpu_enter(v);
-    if (READ_ONCE(v->kicked))
+    if (READ_ONCE(v->kicked) || READ_ONCE(v->hang))
         vcpu_handle_kick(v);
     return ORD_OK;
 }
@@ -102,10 +177,13 @@ void vcpu_handle_irq(struct vcpu *v)
 void vcpu_handle_kick(struct vcpu *v)
 {
     /* What a run has answered already does not end the next one. */
-    if (!v->thread->in_guest || !atomic_exchange(&v->kicked, false))
+    if (!v->thread->in_guest)
+        return;
+    bool hang = atomic_exchange(&v->hang, false);
+    if (!hang && !atomic_exchange(&v->kicked, false))
         return;
     vcpu_handle_irq(v);
-    vcpu_exit(v, ORD_EXIT_KICK);
+    vcpu_exit(v, hang ? ORD_EXIT_HANG : ORD_EXIT_KICK);
 }
 
 void vcpu_wait(struct vcpu *v)
@@ -113,6 +191,8 @@ void vcpu_wait(struct vcpu *v)
     v->waits++;
     if (READ_ONCE(v->pending_any) || arch_vcpu_irq_pending(v))
         return;
+    WRITE_ONCE(v->stuck_since, 0);
+    v->watch_seen = 0;
     v->thread->idle_guest = true;
     thread_block(v->thread);
 }

@@ -6,6 +6,7 @@
 #include "core.h"
 #include "pool.h"
 #include <arch/platform.h>
+#include <arch/timer.h>
 
 static uint32_t vmid_last;
 /* Of all VMs. */
@@ -76,6 +77,14 @@ status_t vm_take_guest_core(struct vm *vm, uint32_t core)
     }
     spin_unlock(&cores_lock);
     return s;
+}
+
+status_t vm_watchdog(struct vm *vm, uint64_t milliseconds)
+{
+    if (milliseconds > ORD_WATCHDOG_MAX)
+        return ORD_BAD_PARAM;
+    WRITE_ONCE(vm->watchdog, milliseconds * arch_counter_hz() / 1000);
+    return ORD_OK;
 }
 
 void vm_stop(struct vm *vm)

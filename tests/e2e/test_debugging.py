@@ -4,6 +4,9 @@
 import re
 import time
 
+import pytest
+from machine import Guest, run_guest
+
 TCR_EPD = 1 << 7 | 1 << 23  # no walks from either table
 
 
@@ -81,3 +84,61 @@ def test_idle_host_core_has_no_tables(guest, hvctl):
     assert what == "idle" and values["TCR_EL1"] & TCR_EPD == TCR_EPD, shown
     guest.ok("pkill sleep; wait")
     hvctl.wait_gone()
+
+
+# ---- the watchdog
+
+HANG = "modprobe hvdetach_hang"
+VCPUS = 3  # of ci/guest's machine
+
+
+def config(folder, properties):
+    path = folder / "config.dts"
+    path.write_text(f'/dts-v1/;\n/ {{ compatible = "outrider,config"; host-cores = <3>; {properties} }};\n')
+    return path
+
+
+@pytest.mark.parametrize("policy, says", [("off", "the machine goes off"), ("reset", "the machine restarts")])
+def test_hang_ends(tmp_path, policy, says):
+    """All CPUs spin with interrupts off: the console has the reason and all registers, then the policy acts."""
+    path = config(tmp_path, f'watchdog = <3>; on-hang = "{policy}";')
+    run = run_guest("--config", path, command=f"{HANG}; sleep 300")
+    log = run.hypervisor_log
+    assert re.search(r"VM \d+ hangs: its vCPUs have taken no interrupt for 3 s", log), run.explain()
+    assert f"guest hangs: {says}" in log, run.explain()
+    shown = re.findall(r"vmm: vCPU (\d+): exit 6, pc 0x(\w+), pstate 0x(\w+)", log)
+    assert sorted(int(n) for n, _, _ in shown) == list(range(VCPUS)), run.explain()
+    # In the kernel, with interrupts masked.
+    assert all(int(pc, 16) >> 48 == 0xFFFF and int(pstate, 16) & 0x8F == 0x85 for _, pc, pstate in shown), run.explain()
+
+
+def test_hang_is_reported_and_looked_at(tmp_path):
+    """With on-hang = report nothing else happens; keys work on a machine whose Linux takes no interrupt."""
+    guest = Guest("--config", config(tmp_path, "watchdog = <3>;"))
+    try:
+        guest.start()
+        guest._type(HANG)
+        for _ in range(900):
+            if "guest hangs: it goes on" in guest.hypervisor_log():
+                break
+            time.sleep(0.1)
+        assert "guest hangs: it goes on" in guest.hypervisor_log(), guest.logs()
+        shown = key(guest, "v", "vCPU 2(?s:.*)MMIO")
+        states = re.findall(r"vCPU (\d+) of VM \d+ on core \d+: (\w+)", shown)
+        assert states == [(str(n), "runs") for n in range(VCPUS)], shown
+        key(guest, "r", "core 2: (?s:.*)ESR_EL2")
+        key(guest, "h", "this list")
+        log = guest.hypervisor_log()
+        for core in range(VCPUS):
+            what, values = registers(log, core)
+            assert what.startswith("vCPU") and values["pending"] >> 27 & 1, log  # the timer's
+            assert values["PSTATE"] & 0x8F == 0x85, log
+        assert log.count(" hangs: its vCPUs") == 1, log
+    finally:
+        guest.close()
+
+
+def test_no_hang(guest, hvctl, load):
+    """CPUs at work, and CPUs that idle, take their interrupts."""
+    guest.ok("sleep 5")
+    assert " hangs" not in guest.hypervisor_log(), guest.logs()

@@ -190,6 +190,7 @@ static bool deliver(struct vcpu *v, uint32_t vintid, uint32_t priority)
         return false;
     lr_write((uint32_t)__builtin_ctzll(empty), lr);
     v->state->injected++;
+    v->arch.vtimer_count += vintid == INTID_VTIMER;
     return true;
 }
 

@@ -168,6 +168,18 @@ bool arch_vcpu_irq_pending(struct vcpu *v)
     return gich_pending();
 }
 
+uint64_t arch_vcpu_timer_pending(struct vcpu *v)
+{
+    uint32_t pending, active;
+
+    if (core_self()->arch.el1 != &v->arch.el1)
+        return 0;
+    gich_snapshot(&pending, &active);
+    /* There, or there is no list register left for it. */
+    pending |= READ_ONCE(v->pending_private) & READ_ONCE(v->state->private_enabled);
+    return pending & BIT(INTID_VTIMER) ? v->arch.vtimer_count + 1 : 0;
+}
+
 uint64_t arch_hypercall_features(void)
 {
     return ORD_FEATURE_HW_TLB;

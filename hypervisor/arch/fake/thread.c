@@ -61,6 +61,12 @@ bool arch_vcpu_irq_pending(struct vcpu *v)
     return v->arch.irq_pending;
 }
 
+uint64_t arch_vcpu_timer_pending(struct vcpu *v)
+{
+    FAKE_CHECK(v->thread->core == core_self());
+    return v->arch.timer_pending;
+}
+
 status_t arch_context_load(struct context *c)
 {
     struct ord_frame *f = c->frame;

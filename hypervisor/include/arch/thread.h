@@ -25,6 +25,10 @@ void arch_vcpu_leave(struct vcpu *v);
 /* A virtual interrupt is pending in the hardware's list registers. Only if loaded here. */
 bool arch_vcpu_irq_pending(struct vcpu *v);
 
+/* Which interrupt of its virtual timer is pending and not acknowledged: a number, another one for each
+ * interrupt; 0: none. Only if loaded here. */
+uint64_t arch_vcpu_timer_pending(struct vcpu *v);
+
 /* Takes the frame's contents. BAD_VERSION, BAD_PARAM: the frame is not valid. */
 status_t arch_context_load(struct context *c) MUST_CHECK;
 /* Writes what only the hardware holds into the frame (pc, pstate, FP/SIMD, …). */

@@ -81,7 +81,7 @@ static const char kinds[ORD_CALL_COUNT + 1][7] = {
     [ORD_CALL_NOTIFY_WAIT] = "c",     [ORD_CALL_NOTIFY_SIGNAL] = "cn", [ORD_CALL_IRQ_CREATE] = "ccn",
     [ORD_CALL_IRQ_BIND] = "ccnp",     [ORD_CALL_IRQ_CONTROL] = "cn",   [ORD_CALL_CAP_DELETE] = "c",
     [ORD_CALL_POWER] = "cn",          [ORD_CALL_VM_STOP] = "c",        [ORD_CALL_THREAD_EXIT] = "n",
-    [ORD_CALL_MEM_SYNC] = "aa",       [ORD_CALL_COUNT] = "nnnnnn",
+    [ORD_CALL_MEM_SYNC] = "aa",       [ORD_CALL_VM_WATCHDOG] = "cn",   [ORD_CALL_COUNT] = "nnnnnn",
 };
 
 static uint64_t argument(char kind)

@@ -124,6 +124,12 @@ status_t call_vm_stop(uint64_t vm)
     return ORD_OK;
 }
 
+status_t call_vm_watchdog(uint64_t vm, uint64_t milliseconds)
+{
+    fake.watchdog = milliseconds;
+    return vm == fake.vm_cap ? ORD_OK : ORD_BAD_CAP;
+}
+
 status_t call_thread_create(uint64_t dst, void (*entry)(void *), void *stack_top, void *argument,
                             uint64_t core, uint64_t priority)
 {

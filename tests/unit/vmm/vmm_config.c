@@ -97,6 +97,18 @@ static void test_strings(void)
     CHECK(with_string("on-poweroff", "stop") && config.on_poweroff == POLICY_STOP);
     CHECK(with_string("on-reset", "keep") && config.on_reset == POLICY_KEEP);
     CHECK(with_string("on-error", "reset") && config.on_error == POLICY_RESET);
+    CHECK(!with_string("on-error", "report") && strstr(error, "must be off, reset, stop or keep"));
+    begin();
+    CHECK(parse() && config.on_hang == POLICY_REPORT && config.watchdog == 60);
+    CHECK(with_string("on-hang", "report") && config.on_hang == POLICY_REPORT);
+    CHECK(with_string("on-hang", "keep") && config.on_hang == POLICY_KEEP);
+    CHECK(!with_string("on-hang", "no") &&
+          strstr(error, "on-hang = \"no\": must be report, off, reset, stop"));
+    CHECK(with("watchdog", "\0\0\0\0", 4) && config.watchdog == 0);
+    CHECK(with("watchdog", "\0\1\x51\x80", 4) && config.watchdog == 86400);
+    CHECK(!with("watchdog", "\0\1\x51\x81", 4) &&
+          strstr(error, "watchdog must be a number of seconds, 0 to 86400"));
+    CHECK(!with("watchdog", "\0\0\0\1\0\0\0\1", 8) && !with("watchdog", "", 0));
     CHECK(!with_string("on-error", "restart") && strstr(error, "on-error = \"restart\": must be off, reset"));
     CHECK(!with("on-error", "off", 3) && strstr(error, "on-error"));
     CHECK(with("hide", "/pl031@9010000\0/fw-cfg@9020000", 31) && config.hide_size == 31);

@@ -342,6 +342,34 @@ static void test_exits(void)
     CHECK(fake_logged("guest cannot go on") && fake_logged("x03 000000001234abcd"));
 }
 
+/* Each vCPU that is on shows its registers; then the policy acts, once. */
+static void test_hang(void)
+{
+    for (int policy = POLICY_OFF; policy <= POLICY_REPORT; policy++) {
+        start(4);
+        vm.config.on_hang = policy;
+        for (uint32_t i = 0; i < 4; i++) {
+            vm.vcpu[i].power = i == 2 ? VCPU_OFF : VCPU_ON;
+            vm.vcpu[i].state->exit = ORD_EXIT_HANG;
+            vm.vcpu[i].state->pc = 0x1000 + i;
+        }
+        fake.power_fails = true;
+        CHECK(vcpu_handle_exit(&vm.vcpu[0]) && vcpu_handle_exit(&vm.vcpu[3]));
+        CHECK(!vm.ending && fake.power == -1 && fake_logged("vCPU 0: exit 6, pc 0x1000"));
+        CHECK(!fake_logged("guest hangs") && fake_logged("vCPU 3: exit 6, pc 0x1003"));
+        CHECK(vcpu_handle_exit(&vm.vcpu[1]) == (policy == POLICY_REPORT));
+        CHECK(fake_logged("vCPU 1: exit 6, pc 0x1001") && fake_logged("guest hangs: "));
+        CHECK(!vm.ending == (policy == POLICY_REPORT));
+        CHECK(fake.power == (policy == POLICY_OFF     ? ORD_POWER_OFF
+                             : policy == POLICY_RESET ? ORD_POWER_RESET
+                                                      : -1));
+    }
+    /* Again, all of it. */
+    for (uint32_t i = 0; i < 4; i++)
+        CHECK(i == 2 || vcpu_handle_exit(&vm.vcpu[i]));
+    CHECK(!vm.ending && !vm.hanging);
+}
+
 /* All vCPUs call CPU_ON for the last one at once: exactly one succeeds. */
 static pthread_barrier_t barrier;
 static uint32_t successes;
@@ -398,6 +426,7 @@ int main(void)
     test_end();
     test_stay();
     test_exits();
+    test_hang();
     test_race();
     test_random();
     return 0;

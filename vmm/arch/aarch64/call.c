@@ -53,6 +53,11 @@ status_t call_vm_stop(uint64_t vm)
     return svc4(ORD_CALL_VM_STOP, vm, 0, 0, 0);
 }
 
+status_t call_vm_watchdog(uint64_t vm, uint64_t milliseconds)
+{
+    return svc4(ORD_CALL_VM_WATCHDOG, vm, milliseconds, 0, 0);
+}
+
 status_t call_thread_create(uint64_t dst, void (*entry)(void *), void *stack_top, void *argument,
                             uint64_t core, uint64_t priority)
 {

@@ -7,6 +7,7 @@
 struct arch_vcpu {
     bool inside; /* arch_vcpu_enter() without _leave() yet */
     bool irq_pending;
+    uint64_t timer_pending; /* which interrupt of its timer */
     uint32_t enters, leaves, resets;
 };
 
