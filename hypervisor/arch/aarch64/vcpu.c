@@ -177,7 +177,10 @@ uint64_t arch_vcpu_timer_pending(struct vcpu *v)
     gich_snapshot(&pending, &active);
     /* There, or there is no list register left for it. */
     pending |= READ_ONCE(v->pending_private) & READ_ONCE(v->state->private_enabled);
-    return pending & BIT(INTID_VTIMER) ? v->arch.vtimer_count + 1 : 0;
+    if (pending & BIT(INTID_VTIMER))
+        return v->arch.vtimer_count + 1;
+    /* A CPU that was idle may hang with its timer off: interrupts masked, none delivered, no idling since. */
+    return v->state->pstate & PSTATE_I ? BIT(63) | (v->state->injected + v->waits) : 0;
 }
 
 uint64_t arch_hypercall_features(void)

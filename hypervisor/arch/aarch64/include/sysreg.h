@@ -74,6 +74,7 @@
 #define PSTATE_MODE_EL1h 0x5ull
 #define PSTATE_MODE      0x1full /* with M[4]: AArch32 */
 #define PSTATE_DAIF      0x3c0ull
+#define PSTATE_I         BIT(7)
 #define PSTATE_IL        BIT(20)
 #define PSTATE_SS        BIT(21)
 
