@@ -13,9 +13,9 @@
 
 /*
  * The watchdog. A guest that takes interrupts acknowledges its timer's soon. So each vCPU that runs looks now
- * and then, on its own core, whether the very same one is pending as at its last look; one that idles is
- * woken by its interrupt, and does not look. The VM hangs if all vCPUs that are on have been stuck for the
- * watchdog's time.
+ * and then, on its own core, whether the very same one is pending as at its last look, or nothing has
+ * happened with interrupts masked (arch_vcpu_timer_pending()); one that idles is woken by its interrupt, and
+ * does not look. The VM hangs if all vCPUs that are on have been stuck for the watchdog's time.
  */
 #define WATCH_LOOKS 4 /* in that time */
 #define HANGS_MAX   8 /* that are reported: a guest must not fill the console */
