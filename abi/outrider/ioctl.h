@@ -50,7 +50,8 @@ struct ord_ioc_info {
 /* Flags of a thread or group. */
 #define ORD_DETACH_SHARED   (1u << 0) /* may share its core: by priority, then round-robin */
 #define ORD_DETACH_SIGDEBUG (1u << 1) /* wants SIGXCPU when it leaves its core (below) */
-#define ORD_DETACH_FLAGS    (ORD_DETACH_SHARED | ORD_DETACH_SIGDEBUG)
+#define ORD_DETACH_TRACE    (1u << 2) /* records for TRACE from its start on, not from the first TRACE */
+#define ORD_DETACH_FLAGS    (ORD_DETACH_SHARED | ORD_DETACH_SIGDEBUG | ORD_DETACH_TRACE)
 
 /*
  * Who may: a file that is open for writing, or CAP_SYS_NICE. For a thread of another process,

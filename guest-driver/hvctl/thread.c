@@ -70,12 +70,24 @@ const char *cause_name(uint32_t cause)
     return cause < ORD_CAUSE_COUNT ? causes[cause].name : "unknown";
 }
 
-/* "shared,sigdebug", or "-". */
+static const struct {
+    uint32_t flag;
+    const char *name;
+} flag_names[] = {
+    {ORD_DETACH_SHARED, "shared"}, {ORD_DETACH_SIGDEBUG, "sigdebug"}, {ORD_DETACH_TRACE, "trace"}};
+
+#define FLAG_COUNT (sizeof(flag_names) / sizeof(flag_names[0]))
+
+/* "shared,sigdebug,trace", or "-". */
 void thread_flags(uint32_t flags, char *text, size_t size)
 {
-    snprintf(text, size, "%s%s%s%s", flags & ORD_DETACH_SHARED ? "shared" : "",
-             (flags & ORD_DETACH_FLAGS) == ORD_DETACH_FLAGS ? "," : "",
-             flags & ORD_DETACH_SIGDEBUG ? "sigdebug" : "", flags & ORD_DETACH_FLAGS ? "" : "-");
+    size_t length = 0;
+
+    snprintf(text, size, "-");
+    for (size_t i = 0; i < FLAG_COUNT; i++)
+        if (flags & flag_names[i].flag && length < size)
+            length +=
+                (size_t)snprintf(text + length, size - length, "%s%s", length ? "," : "", flag_names[i].name);
 }
 
 /* The kernel terminates it, but this is another program's data. */
@@ -119,10 +131,9 @@ static json_t *flags_json(uint32_t flags)
 {
     json_t *names = json_array();
 
-    if (flags & ORD_DETACH_SHARED)
-        json_array_append_new(names, json_string("shared"));
-    if (flags & ORD_DETACH_SIGDEBUG)
-        json_array_append_new(names, json_string("sigdebug"));
+    for (size_t i = 0; i < FLAG_COUNT; i++)
+        if (flags & flag_names[i].flag)
+            json_array_append_new(names, json_string(flag_names[i].name));
     return names;
 }
 

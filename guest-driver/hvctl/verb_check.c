@@ -499,6 +499,7 @@ int verb_check(int argc, char **argv)
     if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &check))
         return EXIT_USAGE;
     check.session.tracer.fd = device_open();
+    check.launch.flags |= ORD_DETACH_TRACE;
     if (check.session.tracer.fd < 0 || !launch_prepare(check.session.tracer.fd, &check.launch))
         return EXIT_RUN_FAILED;
     out = check.path ? fopen(check.path, "we") : stderr;

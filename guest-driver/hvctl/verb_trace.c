@@ -86,8 +86,8 @@ static void trace_event(struct tracer *tracer, const struct tracer_thread *threa
     struct arguments *arguments = (struct arguments *)tracer;
     uint64_t start = arguments->session.start;
 
-    /* An earlier trace may have been recorded. */
-    if (is_enough(arguments) || entry->time < start)
+    /* An earlier trace may have been recorded; and what hvctl did before it became the program. */
+    if (is_enough(arguments) || !start || entry->time < start)
         return;
     arguments->events++;
     if (entry->cause < ORD_CAUSE_COUNT)
@@ -189,6 +189,7 @@ static int trace_program(struct arguments *arguments)
 {
     int status;
 
+    arguments->launch.flags |= ORD_DETACH_TRACE;
     if (!launch_prepare(arguments->session.tracer.fd, &arguments->launch))
         return EXIT_RUN_FAILED;
     arguments->session.tick = trace_tick;

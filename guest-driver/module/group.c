@@ -65,6 +65,10 @@ static bool group_add(struct hvd_group *group)
 
 	if (!t)
 		return false;
+	if (group->flags & ORD_DETACH_TRACE && hvd_trace_start(t)) {
+		hvd_thread_free(t);
+		return false;
+	}
 	raw_spin_lock_irq(&group_lock);
 	hlist_add_head(&t->node, &group->stock);
 	more = ++group->stock_count < GROUP_STOCK && !group->gone;

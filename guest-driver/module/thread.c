@@ -278,6 +278,7 @@ struct hvd_thread *hvd_thread_alloc(void)
  */
 void hvd_thread_free(struct hvd_thread *t)
 {
+	hvd_trace_free(t);
 	free_page((unsigned long)t->frame);
 	kfree(t);
 }
@@ -347,6 +348,9 @@ int hvd_thread_start(struct hvd_file *file, struct task_struct *task, u32 *core,
 	if (!t)
 		return -ENOMEM;
 	thread_fill(t, task, prio, flags);
+	err = flags & ORD_DETACH_TRACE ? hvd_trace_start(t) : 0;
+	if (err)
+		goto free_thread;
 	err = hvd_probe_get();
 	if (err)
 		goto free_thread;

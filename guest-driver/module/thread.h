@@ -187,6 +187,7 @@ void hvd_group_exit(struct task_struct *task);
 void hvd_trace_begin(struct hvd_thread *t, const struct ord_trace_entry *entry);
 void hvd_trace_refuse(struct hvd_thread *t, u32 cause, u64 pc);
 void hvd_trace_end(struct hvd_thread *t, u64 time);
+int hvd_trace_start(struct hvd_thread *t);
 int hvd_trace_read(struct hvd_thread *t, struct ord_ioc_trace *arg);
 void hvd_trace_free(struct hvd_thread *t);
 u32 hvd_trace_signal(void);

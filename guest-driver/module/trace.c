@@ -81,7 +81,13 @@ void hvd_trace_end(struct hvd_thread *t, u64 time)
 	trace_changed(trace);
 }
 
-static int trace_start(struct hvd_thread *t)
+/**
+ * hvd_trace_start() - record from now on. May sleep.
+ * @t: the caller's own, or with a reference
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int hvd_trace_start(struct hvd_thread *t)
 {
 	struct ord_trace_entry *ring;
 
@@ -128,7 +134,7 @@ int hvd_trace_read(struct hvd_thread *t, struct ord_ioc_trace *arg)
 {
 	struct ord_trace_entry *ring;
 	u64 head, first, at;
-	int err = trace_start(t);
+	int err = hvd_trace_start(t);
 
 	if (err)
 		return err;
