@@ -144,6 +144,8 @@ static bool test_calls(void)
 		a4 = random_next() % 2 ? 0 : random_argument();
 		if (function == ORD_HC_SETUP || function == ORD_HC_CREATE)
 			a1 = random_address();
+		if (function == ORD_HC_LOG)
+			a2 = random_address();
 		if (function == ORD_HC_CREATE && random_next() % 2) {
 			a1 = virt_to_phys(frame);
 			a2 = ORD_CORE_ANY;
