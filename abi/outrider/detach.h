@@ -51,6 +51,11 @@
  * before. */
 #define ORD_HC_LOG ORD_HC(0x0d)
 
+/* notify_signal(channel): signals the other end. BAD_CAP: no such channel. */
+#define ORD_HC_NOTIFY_SIGNAL ORD_HC(0x18)
+/* notify_take(channel) -> x1 bits signalled since the last take (0: none), x2 number of signals ever. */
+#define ORD_HC_NOTIFY_TAKE ORD_HC(0x19)
+
 #define ORD_SETUP_NONE (~0ull)
 #define ORD_FLUSH_ALL  (~0ull)
 #define ORD_CORE_ANY   0xffffffffu
@@ -60,6 +65,10 @@
 
 #define ORD_FEATURE_SHARED (1ull << 1) /* ORD_CREATE_SHARED */
 #define ORD_FEATURE_LOG    (1ull << 2) /* ORD_HC_LOG */
+#define ORD_FEATURE_NOTIFY (1ull << 8) /* ORD_HC_NOTIFY_* */
+
+/* Channels of a VM (notify_signal, notify_take). */
+#define ORD_CHANNELS_MAX 16
 
 /*
  * Flags of create(). A context without SHARED has its core for itself: BUSY if there is another one, and

@@ -20,7 +20,8 @@ enum ord_status {
     ORD_BAD_ADDRESS = -11,  /* address not in the memory that was given, or misaligned */
     ORD_EXISTS = -12,       /* already there (mapping, binding) */
     ORD_ABORTED = -13,      /* a wait was ended because its object or thread is going away */
-    ORD_STATUS_MIN = -13,
+    ORD_TIMED_OUT = -14,    /* the deadline came first */
+    ORD_STATUS_MIN = -14,
 };
 
 #endif

@@ -47,11 +47,13 @@ enum ord_call {
     ORD_CALL_VCPU_INJECT = 10,
     /* notify_create(dst) */
     ORD_CALL_NOTIFY_CREATE = 11,
-    /* notify_wait(cap) -> x1 the bits signalled since the last wait (never 0) */
+    /* notify_wait(cap, deadline or 0) -> x1 the bits signalled since the last wait (never 0). With a deadline
+     * (see sleep_until): TIMED_OUT if there are none by then. */
     ORD_CALL_NOTIFY_WAIT = 12,
     /* notify_signal(cap, bits) */
     ORD_CALL_NOTIFY_SIGNAL = 13,
-    /* irq_create(dst, irq-control cap, INTID 32..1019): BUSY if taken. */
+    /* irq_create(dst, irq-control cap, INTID 32..1019): BUSY if taken. INTID 0: a virtual one, which only
+     * software raises: a channel, or irq_control(SET_PENDING). */
     ORD_CALL_IRQ_CREATE = 14,
     /* irq_bind(irq cap, vcpu cap, virtual INTID, priority): delivered to that vCPU from now on; the
      * physical interrupt is routed to its core and deactivated by the guest's own EOI. May be repeated
@@ -74,11 +76,42 @@ enum ord_call {
     /* vm_watchdog(vm cap, milliseconds up to ORD_WATCHDOG_MAX; 0: off): when all vCPUs that are on have had
      * the same interrupt of their virtual timer pending for that long, each exits with ORD_EXIT_HANG. */
     ORD_CALL_VM_WATCHDOG = 22,
-    ORD_CALL_COUNT = 23,
+    /* sleep_until(time in ticks of the counter): returns OK then, at once if it is past. BAD_PARAM for what
+     * can never come: from 2^63 on. */
+    ORD_CALL_SLEEP_UNTIL = 23,
+    /* task_create(dst, address of a name, length 1..15, mask of cores, priority limit): an empty task, which
+     * may have threads on these cores with priorities up to the limit. By the first task only (NO_RIGHT). */
+    ORD_CALL_TASK_CREATE = 24,
+    /* cap_copy(task cap, slot in that task, own cap, rights): gives what the caller holds, with no more
+     * rights. Console (rights 0), memory (ORD_MEM_*), notification (ORD_NOTIFY_*), interrupt (0). */
+    ORD_CALL_CAP_COPY = 25,
+    /* task_start(task cap, entry, stack pointer, argument in x0, core index, priority): its first thread,
+     * which is its capability ORD_CAP_THREAD. */
+    ORD_CALL_TASK_START = 26,
+    /* irq_notify(irq cap, notification cap, bits): from now on the interrupt signals these bits, on the
+     * caller's core, and stays silent from then until irq_ack. BUSY if it is bound to a vCPU. */
+    ORD_CALL_IRQ_NOTIFY = 27,
+    /* irq_ack(irq cap): the device has been served, its interrupt may come again. */
+    ORD_CALL_IRQ_ACK = 28,
+    /* vm_channel(vm cap, channel 0.., notification cap, bits, notification cap, virtual irq cap): the guest's
+     * kernel signals the former two (ORD_HC_NOTIFY_SIGNAL), and takes the latter (ORD_HC_NOTIFY_TAKE), which
+     * raises that interrupt whenever it is signalled. */
+    ORD_CALL_VM_CHANNEL = 29,
+    ORD_CALL_COUNT = 30,
 };
 
 #define ORD_CONSOLE_MAX  256
 #define ORD_WATCHDOG_MAX 86400000u
+
+/* Rights to a notification. With BIT(n), only bit n can be signalled. */
+#define ORD_NOTIFY_SIGNAL (1u << 0)
+#define ORD_NOTIFY_WAIT   (1u << 1)
+#define ORD_NOTIFY_BIT(n) (((n) + 1u) << 8)
+
+/* Objects (threads, notifications) that a task of task_create() may make itself. */
+#define ORD_TASK_OBJECTS_MAX 16
+
+#define ORD_TIME_MAX ((1ull << 63) - 1)
 
 #define ORD_MEM_READ   (1u << 0)
 #define ORD_MEM_WRITE  (1u << 1)

@@ -1,25 +1,43 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Physical shared interrupts, given to host tasks and bound to vCPUs. */
+/*
+ * Shared interrupts, given to host tasks. A physical one is bound to a vCPU, or signals a notification of a
+ * host task. A virtual one is bound to a vCPU and raised by software; it is an edge.
+ */
 #ifndef HV_IRQ_H
 #define HV_IRQ_H
 
+#include "notify.h"
 #include "types.h"
 #include "vcpu.h"
 
 struct irq {
-    uint32_t intid;  /* physical */
+    uint32_t intid;  /* physical; 0: virtual */
     uint32_t vintid; /* as the guest sees it */
     struct vcpu *vcpu;
+    uint32_t state;        /* virtual: ORD_IRQ_STATE_ENABLED, _PENDING */
+    struct notify *notify; /* instead of a vCPU */
+    uint64_t bits;
 };
 
-/* BAD_PARAM: not 32..limit. BUSY: taken. */
+/* BAD_PARAM: not 32..limit, nor 0 (virtual). BUSY: taken. */
 status_t irq_create(uint64_t intid, struct irq **out) MUST_CHECK;
 /* BAD_PARAM: vintid, priority. BUSY: it is another VM's. EXISTS: that vintid has an interrupt already. */
 status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t priority) MUST_CHECK;
 status_t irq_control(struct irq *i, uint64_t op, uint64_t *result) MUST_CHECK;
 
+/* It signals the bits from now on, and comes to core c. BAD_PARAM: it is virtual, or no bits. BUSY: bound to
+ * a vCPU.
+ */
+status_t irq_notify(struct irq *i, struct notify *n, uint64_t bits, const struct core *c) MUST_CHECK;
+/* It may come again. BAD_STATE: it signals nothing. */
+status_t irq_ack(struct irq *i) MUST_CHECK;
+/* A virtual one becomes pending: in its vCPU, as soon as it has one and is enabled. Any core. */
+void irq_raise(struct irq *i);
+/* A virtual one that its vCPU has not seen stays pending, for when it is bound or enabled again. */
+void irq_keep(struct irq *i);
+
 /* A shared interrupt was acknowledged on this core: its running priority is dropped, it stays active until
- * the guest's EOI. False: nobody owns it. */
+ * the guest's EOI, or irq_ack(). False: nobody owns it. */
 bool irq_deliver(uint32_t intid);
 
 #endif

@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Notifications: a word of bits and one waiter. */
+/* Notifications: a word of bits, one waiter, and an interrupt of a VM that is raised when there are bits. */
 #ifndef HV_NOTIFY_H
 #define HV_NOTIFY_H
 
 #include "thread.h"
 #include "types.h"
 
+struct irq;
+
 struct notify {
     uint64_t bits;
+    uint64_t count; /* signals, ever */
     struct thread *waiter;
+    struct irq *irq; /* virtual; or NULL */
 };
 
 /* Sets bits and wakes the waiter. Any core. */
 void notify_signal(struct notify *n, uint64_t bits);
 
-/* Takes the bits into the calling thread's result, or blocks it until there are some. BUSY: another thread
- * waits already. */
-status_t notify_wait(struct notify *n, struct thread *t) MUST_CHECK;
+/* Takes the bits into the calling thread's result, or blocks it until there are some; with a deadline (ticks;
+ * 0: none) it gets TIMED_OUT then. BUSY: another thread waits already. BAD_PARAM: the deadline can never
+ * come. */
+status_t notify_wait(struct notify *n, struct thread *t, uint64_t deadline) MUST_CHECK;
+
+/* Takes the bits, which may be none, and the number of signals. Any core. */
+uint64_t notify_take(struct notify *n, uint64_t *count);
 
 /* On the waiter's core, THREAD_OP_NOTIFY: hands over the bits. */
 void notify_complete(struct thread *t);
+
+/* The waiter (this core's) waits no more; its result is the caller's business. */
+void notify_cancel(struct thread *t);
 
 #endif

@@ -13,6 +13,7 @@
 #define HV_THREAD_H
 
 #include "list.h"
+#include "timer.h"
 #include "types.h"
 #include <arch_thread.h>
 
@@ -45,19 +46,27 @@ struct thread {
     struct vcpu *vcpu;       /* host threads: bound vCPU or NULL */
     struct context *context; /* detached threads */
     struct notify *waits;    /* notification that it is blocked on */
+    struct timer alarm;      /* host threads: ends its sleep, or its wait */
     enum thread_state state;
     uint8_t prio;
     uint64_t slice_left; /* of its turn, in ticks; 0: all of it */
+    bool alarmed;        /* the alarm may be armed */
     bool in_guest;       /* a vCPU's thread: inside vcpu_run() */
     bool idle_guest;     /* blocked by the guest's own WFI */
     uint32_t ops;
     struct thread *mail_next;
 };
 
+/* Sets up a zeroed host thread of a task, blocked. */
+void thread_init(struct thread *t, struct task *task, struct core *core, uint8_t prio);
 /* Makes a blocked thread of this core ready. */
 void thread_wake(struct thread *t);
 /* Takes the running or ready thread off its queue. */
 void thread_block(struct thread *t);
+/* Blocks the calling host thread until then; its call returns OK. BAD_PARAM: the time can never come. */
+status_t thread_sleep(struct thread *t, uint64_t until) MUST_CHECK;
+/* Wakes a blocked host thread of this core at that time, unless it is woken before. */
+void thread_alarm(struct thread *t, uint64_t at);
 /* Posts ops to t's core and makes that core look at them. Any core. */
 void thread_post(struct thread *t, uint32_t ops);
 /* Ends t (this core's) as it asked; its task ends with the last thread. */

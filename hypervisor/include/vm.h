@@ -10,6 +10,13 @@
 
 struct irq;
 
+/* Between the guest's kernel and a host task; set once, `take` last. */
+struct channel {
+    struct notify *take; /* by the guest */
+    struct notify *signal;
+    uint64_t bits;
+};
+
 struct vm {
     struct ptab ptab;
     struct spinlock lock; /* creation: vCPUs, cores, contexts, event page */
@@ -27,7 +34,8 @@ struct vm {
     struct context *context[ORD_CONTEXT_MAX];
     uint32_t context_count;
     uint8_t spi_priority[1024];
-    struct irq *spi[1024]; /* by virtual INTID: the physical interrupt behind it, or NULL */
+    struct irq *spi[1024]; /* by virtual INTID: the interrupt object behind it, or NULL */
+    struct channel channel[ORD_CHANNELS_MAX];
 };
 
 /* A fresh VMID: spaces are never destroyed. */
@@ -43,6 +51,12 @@ status_t vm_take_guest_core(struct vm *vm, uint32_t core) MUST_CHECK;
 void vm_report(struct vm *vm);
 /* BAD_PARAM: more than ORD_WATCHDOG_MAX. */
 status_t vm_watchdog(struct vm *vm, uint64_t milliseconds) MUST_CHECK;
+/* BAD_PARAM: id, no bits, irq is not a virtual one. EXISTS: there is that channel. BUSY: `take` raises one
+ * already. */
+status_t vm_channel(struct vm *vm, uint64_t id, struct notify *signal, uint64_t bits, struct notify *take,
+                    struct irq *irq) MUST_CHECK;
+/* The channel of that number, or NULL. */
+struct channel *vm_find_channel(struct vm *vm, uint64_t id);
 /* Stops all detached threads for good. */
 void vm_stop(struct vm *vm);
 

@@ -39,7 +39,7 @@
 #define NOTIFIES_MAX 128
 #define IRQS_MAX     512
 #define MEMORIES_MAX 32
-#define TASKS_MAX    4
+#define TASKS_MAX    12
 
 struct task *first_task;
 static struct range task_memory;
@@ -198,6 +198,10 @@ static void start_first_task(void)
     first_task = pool_alloc(ORD_POOL_TASK);
     ASSERT(first_task);
     memcpy(first_task->name, m->name, sizeof(m->name) - 1);
+    first_task->first = true;
+    first_task->cores = ~0u;
+    first_task->prio_limit = ORD_PRIO_MAX;
+    first_task->objects_left = ~0u;
     if (ptab_init(&first_task->ptab, arch_space_bits(), false, (uint16_t)space_id()) != ORD_OK)
         panic("no memory for the first task");
     insert_first_caps();
@@ -222,15 +226,11 @@ static void start_first_task(void)
 
     struct thread *t = pool_alloc(ORD_POOL_THREAD);
     ASSERT(t);
-    list_init(&t->ready);
-    t->core = core_self();
-    t->task = first_task;
-    t->prio = TASK_PRIO;
-    t->state = THREAD_BLOCKED;
+    thread_init(t, first_task, core_self(), TASK_PRIO);
     arch_thread_init(t, &first_task->ptab, entry, TASK_STACK + STACK_SIZE, TASK_INFO);
     status_t s = task_cap_insert(first_task, ORD_CAP_THREAD, CAP_THREAD, t, 0);
     ASSERT(s == ORD_OK);
-    first_task->thread_count = 1;
+    task_started(first_task);
     thread_wake(t);
 }
 

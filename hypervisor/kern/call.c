@@ -73,7 +73,7 @@ static status_t do_vm_create(struct thread *t, const uint64_t arg[6], uint64_t *
                              bool *block UNUSED)
 {
     struct vm *vm;
-    status_t s = task_cap_check(t->task, arg[0]);
+    status_t s = t->task->first ? task_cap_check(t->task, arg[0]) : ORD_NO_RIGHT;
 
     if (s == ORD_OK)
         s = vm_create(arg[1], &vm);
@@ -91,27 +91,12 @@ static status_t do_vm_add_core(struct thread *t, const uint64_t arg[6], uint64_t
 static status_t do_thread_create(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
                                  bool *block UNUSED)
 {
-    if (arg[4] >= core_count || READ_ONCE(cores[arg[4]].mode) == CORE_OFF)
-        return ORD_BAD_CORE;
-    if (arg[5] < ORD_PRIO_MIN || arg[5] > ORD_PRIO_MAX || arg[2] % 16)
-        return ORD_BAD_PARAM;
-    struct thread *n = pool_alloc(ORD_POOL_THREAD);
-    if (!n)
+    if (!task_take_object(t->task))
         return ORD_NO_MEMORY;
-    list_init(&n->ready);
-    n->core = &cores[arg[4]];
-    n->task = t->task;
-    n->prio = (uint8_t)arg[5];
-    n->state = THREAD_BLOCKED;
-    arch_thread_init(n, &t->task->ptab, arg[1], arg[2], arg[3]);
-    status_t s = task_cap_insert(t->task, arg[0], CAP_THREAD, n, 0);
-    if (s != ORD_OK) {
-        pool_free(ORD_POOL_THREAD, n);
-        return s;
-    }
-    atomic_add(&t->task->thread_count, 1u);
-    thread_post(n, THREAD_OP_WAKE);
-    return ORD_OK;
+    status_t s = task_thread(t->task, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+    if (s != ORD_OK)
+        task_return_object(t->task);
+    return s;
 }
 
 static status_t do_vcpu_create(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
@@ -191,20 +176,36 @@ static status_t do_vcpu_inject(struct thread *t, const uint64_t arg[6], uint64_t
 static status_t do_notify_create(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
                                  bool *block UNUSED)
 {
-    struct notify *n = pool_alloc(ORD_POOL_NOTIFY);
-
-    if (!n)
+    if (!task_take_object(t->task))
         return ORD_NO_MEMORY;
-    status_t s = task_cap_insert(t->task, arg[0], CAP_NOTIFY, n, 0);
+    struct notify *n = pool_alloc(ORD_POOL_NOTIFY);
+    status_t s = n ? task_cap_insert(t->task, arg[0], CAP_NOTIFY, n, NOTIFY_RIGHTS) : ORD_NO_MEMORY;
     if (s != ORD_OK)
+        task_return_object(t->task);
+    if (s != ORD_OK && n)
         pool_free(ORD_POOL_NOTIFY, n);
     return s;
 }
 
+/* NULL, with the reason, if the capability does not allow that, or signalling these bits. */
+static struct notify *notification(struct thread *t, uint64_t slot, uint32_t right, uint64_t bits,
+                                   status_t *s)
+{
+    uint32_t rights;
+    struct notify *n = task_cap_lookup(t->task, slot, CAP_NOTIFY, &rights);
+    uint32_t only = n ? rights / ORD_NOTIFY_BIT(0) : 0;
+
+    *s = !n ? ORD_BAD_CAP : !(rights & right) || (only && (bits & ~BIT(only - 1))) ? ORD_NO_RIGHT : ORD_OK;
+    return *s == ORD_OK ? n : NULL;
+}
+
 static status_t do_notify_wait(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED, bool *block)
 {
-    struct notify *n = object(t, arg[0], CAP_NOTIFY);
-    status_t s = n ? notify_wait(n, t) : ORD_BAD_CAP;
+    status_t s;
+    struct notify *n = notification(t, arg[0], ORD_NOTIFY_WAIT, 0, &s);
+
+    if (n)
+        s = notify_wait(n, t, arg[1]);
 
     *block = s == ORD_OK;
     return s;
@@ -213,10 +214,11 @@ static status_t do_notify_wait(struct thread *t, const uint64_t arg[6], uint64_t
 static status_t do_notify_signal(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
                                  bool *block UNUSED)
 {
-    struct notify *n = object(t, arg[0], CAP_NOTIFY);
+    status_t s;
+    struct notify *n = notification(t, arg[0], ORD_NOTIFY_SIGNAL, arg[1], &s);
 
     if (!n)
-        return ORD_BAD_CAP;
+        return s;
     if (!arg[1])
         return ORD_BAD_PARAM;
     notify_signal(n, arg[1]);
@@ -306,6 +308,82 @@ static status_t do_mem_sync(struct thread *t, const uint64_t arg[6], uint64_t *v
     return ORD_OK;
 }
 
+static status_t do_sleep_until(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED, bool *block)
+{
+    status_t s = thread_sleep(t, arg[0]);
+
+    *block = s == ORD_OK;
+    return s;
+}
+
+static status_t do_task_create(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
+                               bool *block UNUSED)
+{
+    struct task *n;
+    char name[sizeof(n->name)];
+    status_t s = t->task->first ? task_cap_check(t->task, arg[0]) : ORD_NO_RIGHT;
+
+    if (s == ORD_OK && (!arg[2] || arg[2] >= sizeof(name)))
+        s = ORD_BAD_PARAM;
+    if (s == ORD_OK)
+        s = task_copy_in(t->task, name, arg[1], arg[2]);
+    if (s == ORD_OK)
+        s = task_create(t->task, name, arg[2], arg[3], arg[4], &n);
+    return s == ORD_OK ? task_cap_insert(t->task, arg[0], CAP_TASK, n, 0) : s;
+}
+
+static status_t do_cap_copy(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
+                            bool *block UNUSED)
+{
+    struct task *to = object(t, arg[0], CAP_TASK);
+
+    return to ? task_cap_copy(to, arg[1], t->task, arg[2], arg[3]) : ORD_BAD_CAP;
+}
+
+static status_t do_task_start(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
+                              bool *block UNUSED)
+{
+    struct task *to = object(t, arg[0], CAP_TASK);
+
+    return to ? task_thread(to, ORD_CAP_THREAD, arg[1], arg[2], arg[3], arg[4], arg[5]) : ORD_BAD_CAP;
+}
+
+static status_t do_irq_notify(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
+                              bool *block UNUSED)
+{
+    status_t s;
+    struct irq *i = object(t, arg[0], CAP_IRQ);
+    struct notify *n = notification(t, arg[1], ORD_NOTIFY_SIGNAL, arg[2], &s);
+
+    if (!i)
+        return ORD_BAD_CAP;
+    return n ? irq_notify(i, n, arg[2], t->core) : s;
+}
+
+static status_t do_irq_ack(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
+                           bool *block UNUSED)
+{
+    struct irq *i = object(t, arg[0], CAP_IRQ);
+
+    return i ? irq_ack(i) : ORD_BAD_CAP;
+}
+
+static status_t do_vm_channel(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
+                              bool *block UNUSED)
+{
+    status_t signal_status, take_status;
+    struct vm *vm = object(t, arg[0], CAP_VM);
+    struct notify *signal = notification(t, arg[2], ORD_NOTIFY_SIGNAL, arg[3], &signal_status);
+    struct notify *take = notification(t, arg[4], ORD_NOTIFY_WAIT, 0, &take_status);
+    struct irq *irq = object(t, arg[5], CAP_IRQ);
+
+    if (!vm || !irq)
+        return ORD_BAD_CAP;
+    if (!signal || !take)
+        return signal ? take_status : signal_status;
+    return vm_channel(vm, arg[1], signal, arg[3], take, irq);
+}
+
 static handler *const table[ORD_CALL_COUNT] = {
     [ORD_CALL_CONSOLE_WRITE] = do_console_write,
     [ORD_CALL_MEM_MAP] = do_mem_map,
@@ -329,6 +407,13 @@ static handler *const table[ORD_CALL_COUNT] = {
     [ORD_CALL_THREAD_EXIT] = do_thread_exit,
     [ORD_CALL_MEM_SYNC] = do_mem_sync,
     [ORD_CALL_VM_WATCHDOG] = do_vm_watchdog,
+    [ORD_CALL_SLEEP_UNTIL] = do_sleep_until,
+    [ORD_CALL_TASK_CREATE] = do_task_create,
+    [ORD_CALL_CAP_COPY] = do_cap_copy,
+    [ORD_CALL_TASK_START] = do_task_start,
+    [ORD_CALL_IRQ_NOTIFY] = do_irq_notify,
+    [ORD_CALL_IRQ_ACK] = do_irq_ack,
+    [ORD_CALL_VM_CHANNEL] = do_vm_channel,
 };
 
 void call_dispatch(struct thread *t, uint64_t number, const uint64_t arg[6])

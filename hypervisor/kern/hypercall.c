@@ -6,6 +6,7 @@
 #include "console.h"
 #include "context.h"
 #include "core.h"
+#include "notify.h"
 #include "pool.h"
 #include "vm.h"
 #include <arch/hypercall.h>
@@ -17,7 +18,7 @@ typedef status_t handler(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
 static status_t do_info(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t out[3])
 {
     out[0] = ORD_ABI_VERSION;
-    out[1] = arch_hypercall_features() | ORD_FEATURE_SHARED | ORD_FEATURE_LOG;
+    out[1] = arch_hypercall_features() | ORD_FEATURE_SHARED | ORD_FEATURE_LOG | ORD_FEATURE_NOTIFY;
     out[2] = ORD_CONTEXT_MAX;
     return arg[0] >> 16 == ORD_ABI_MAJOR ? ORD_OK : ORD_BAD_VERSION;
 }
@@ -150,6 +151,26 @@ static status_t do_log(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
     return ORD_OK;
 }
 
+static status_t do_notify_signal(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
+{
+    struct channel *c = vm_find_channel(v->vm, arg[0]);
+
+    if (!c)
+        return ORD_BAD_CAP;
+    notify_signal(c->signal, c->bits);
+    return ORD_OK;
+}
+
+static status_t do_notify_take(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
+{
+    struct channel *c = vm_find_channel(v->vm, arg[0]);
+
+    if (!c)
+        return ORD_BAD_CAP;
+    out[0] = notify_take(c->take, &out[1]);
+    return ORD_OK;
+}
+
 static handler *const table[] = {
     [ORD_HC_INFO - ORD_HC_BASE] = do_info,
     [ORD_HC_CORE_INFO - ORD_HC_BASE] = do_core_info,
@@ -164,6 +185,8 @@ static handler *const table[] = {
     [ORD_HC_BARRIER - ORD_HC_BASE] = do_barrier,
     [ORD_HC_CORE_STATS - ORD_HC_BASE] = do_core_stats,
     [ORD_HC_LOG - ORD_HC_BASE] = do_log,
+    [ORD_HC_NOTIFY_SIGNAL - ORD_HC_BASE] = do_notify_signal,
+    [ORD_HC_NOTIFY_TAKE - ORD_HC_BASE] = do_notify_take,
 };
 
 bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4])

@@ -14,20 +14,49 @@ static struct spinlock bind_lock; /* alone: of all VMs, as an interrupt belongs 
 
 status_t irq_create(uint64_t intid, struct irq **out)
 {
-    if (intid < 32 || intid >= MIN(arch_irq_limit(), ARRAY_SIZE(by_intid)))
+    if (intid && (intid < 32 || intid >= MIN(arch_irq_limit(), ARRAY_SIZE(by_intid))))
         return ORD_BAD_PARAM;
-    if (intid == console_irq())
+    if (intid && intid == console_irq())
         return ORD_BUSY;
     struct irq *i = pool_alloc(ORD_POOL_IRQ);
     if (!i)
         return ORD_NO_MEMORY;
     i->intid = (uint32_t)intid;
-    if (!atomic_cas(&by_intid[intid], (struct irq *)NULL, i)) {
+    if (intid && !atomic_cas(&by_intid[intid], (struct irq *)NULL, i)) {
         pool_free(ORD_POOL_IRQ, i);
         return ORD_BUSY;
     }
     *out = i;
     return ORD_OK;
+}
+
+static bool is_virtual(const struct irq *i)
+{
+    return !i->intid;
+}
+
+/*
+ * Hands a virtual interrupt that is pending to its vCPU, if there is one and it is enabled. Who makes the
+ * last of the three true does it, and only one takes the pending bit.
+ */
+static void push(struct irq *i)
+{
+    smp_mb();
+    struct vcpu *v = atomic_load(&i->vcpu);
+    if (v && (atomic_load(&i->state) & ORD_IRQ_STATE_ENABLED) &&
+        (atomic_and(&i->state, ~ORD_IRQ_STATE_PENDING) & ORD_IRQ_STATE_PENDING))
+        vcpu_pend(v, i->vintid);
+}
+
+void irq_raise(struct irq *i)
+{
+    atomic_or(&i->state, ORD_IRQ_STATE_PENDING);
+    push(i);
+}
+
+void irq_keep(struct irq *i)
+{
+    atomic_or(&i->state, ORD_IRQ_STATE_PENDING);
 }
 
 status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t priority)
@@ -38,7 +67,7 @@ status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t prior
     if (vintid < 32 || vintid >= ARRAY_SIZE(by_intid) || priority > 0xff)
         return ORD_BAD_PARAM;
     spin_lock(&bind_lock);
-    if (i->vcpu && i->vcpu->vm != vm)
+    if (i->notify || (i->vcpu && i->vcpu->vm != vm))
         s = ORD_BUSY;
     else if (vm->spi[vintid] && vm->spi[vintid] != i)
         s = ORD_EXISTS;
@@ -49,10 +78,39 @@ status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t prior
         vm->spi[vintid] = i;
         vm->spi_priority[vintid] = (uint8_t)priority;
         atomic_store(&i->vcpu, v);
-        arch_irq_route(i->intid, v->thread->core);
+        if (!is_virtual(i))
+            arch_irq_route(i->intid, v->thread->core);
+    }
+    spin_unlock(&bind_lock);
+    if (s == ORD_OK && is_virtual(i))
+        push(i);
+    return s;
+}
+
+status_t irq_notify(struct irq *i, struct notify *n, uint64_t bits, const struct core *c)
+{
+    status_t s = ORD_OK;
+
+    if (is_virtual(i) || !bits)
+        return ORD_BAD_PARAM;
+    spin_lock(&bind_lock);
+    if (i->vcpu) {
+        s = ORD_BUSY;
+    } else {
+        i->bits = bits;
+        atomic_store(&i->notify, n);
+        arch_irq_route(i->intid, c);
     }
     spin_unlock(&bind_lock);
     return s;
+}
+
+status_t irq_ack(struct irq *i)
+{
+    if (!atomic_load(&i->notify))
+        return ORD_BAD_STATE;
+    arch_irq_deactivate(i->intid);
+    return ORD_OK;
 }
 
 /* Pending here means: taken from the device, not yet in the guest's list registers. */
@@ -63,11 +121,38 @@ static bool held(const struct irq *i)
     return v && (READ_ONCE(v->pending_spi[i->vintid / 64]) & BIT(i->vintid % 64));
 }
 
+static void control_virtual(struct irq *i, uint64_t op, uint64_t *result)
+{
+    switch (op) {
+    case ORD_IRQ_ENABLE:
+        atomic_or(&i->state, ORD_IRQ_STATE_ENABLED);
+        push(i);
+        break;
+    case ORD_IRQ_DISABLE:
+        atomic_and(&i->state, ~ORD_IRQ_STATE_ENABLED);
+        break;
+    case ORD_IRQ_SET_PENDING:
+        irq_raise(i);
+        break;
+    case ORD_IRQ_CLEAR_PENDING:
+        atomic_and(&i->state, ~ORD_IRQ_STATE_PENDING);
+        break;
+    case ORD_IRQ_GET:
+        *result = atomic_load(&i->state) | ORD_IRQ_STATE_EDGE;
+        break;
+    default: /* always an edge; active only in list registers */
+        break;
+    }
+}
+
 status_t irq_control(struct irq *i, uint64_t op, uint64_t *result)
 {
     if (op > ORD_IRQ_GET)
         return ORD_BAD_PARAM;
-    *result = arch_irq_control(i->intid, (uint32_t)op);
+    if (is_virtual(i))
+        control_virtual(i, op, result);
+    else
+        *result = arch_irq_control(i->intid, (uint32_t)op);
     if (op == ORD_IRQ_GET && held(i))
         *result |= ORD_IRQ_STATE_PENDING;
     return ORD_OK;
@@ -77,7 +162,12 @@ bool irq_deliver(uint32_t intid)
 {
     struct irq *i = intid < ARRAY_SIZE(by_intid) ? atomic_load(&by_intid[intid]) : NULL;
     struct vcpu *v = i ? atomic_load(&i->vcpu) : NULL;
+    struct notify *n = i ? atomic_load(&i->notify) : NULL;
 
+    if (n) {
+        notify_signal(n, i->bits);
+        return true;
+    }
     if (!v)
         return false;
     vcpu_pend(v, i->vintid);

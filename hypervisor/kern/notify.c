@@ -2,26 +2,44 @@
 #include "notify.h"
 
 #include "atomic.h"
+#include "irq.h"
 #include <arch/thread.h>
 
 void notify_signal(struct notify *n, uint64_t bits)
 {
+    /* Before the bits: who takes them has counted this one. */
+    atomic_add(&n->count, 1ull);
     atomic_or(&n->bits, bits);
     smp_mb();
     struct thread *t = atomic_load(&n->waiter);
     if (t)
         thread_post(t, THREAD_OP_NOTIFY);
+    struct irq *i = atomic_load(&n->irq);
+    if (i)
+        irq_raise(i);
 }
 
-status_t notify_wait(struct notify *n, struct thread *t)
+status_t notify_wait(struct notify *n, struct thread *t, uint64_t deadline)
 {
+    if (deadline > ORD_TIME_MAX)
+        return ORD_BAD_PARAM;
     if (!atomic_cas(&n->waiter, (struct thread *)NULL, t))
         return ORD_BUSY;
     t->waits = n;
     thread_block(t);
     smp_mb();
     notify_complete(t);
+    if (deadline && t->state == THREAD_BLOCKED)
+        thread_alarm(t, deadline);
     return ORD_OK;
+}
+
+uint64_t notify_take(struct notify *n, uint64_t *count)
+{
+    uint64_t bits = atomic_exchange(&n->bits, 0ull);
+
+    *count = atomic_load(&n->count);
+    return bits;
 }
 
 void notify_complete(struct thread *t)
@@ -33,8 +51,15 @@ void notify_complete(struct thread *t)
     uint64_t bits = atomic_exchange(&n->bits, 0ull);
     if (!bits)
         return;
-    t->waits = NULL;
-    atomic_store(&n->waiter, (struct thread *)NULL);
+    notify_cancel(t);
     arch_thread_result(t, ORD_OK, bits);
     thread_wake(t);
+}
+
+void notify_cancel(struct thread *t)
+{
+    struct notify *n = t->waits;
+
+    t->waits = NULL;
+    atomic_store(&n->waiter, (struct thread *)NULL);
 }

@@ -174,7 +174,7 @@ static bool deliver(struct vcpu *v, uint32_t vintid, uint32_t priority)
             return true;
         }
         lr |= LR_HW | LR_PINTID(INTID_VTIMER);
-    } else if (physical) {
+    } else if (physical && physical->intid) {
         lr |= LR_HW | LR_PINTID(physical->intid);
     }
     if (at >= 0) {
@@ -291,7 +291,7 @@ void gich_give_back(uint32_t intid)
         arch_irq_control(intid, ORD_IRQ_SET_PENDING);
 }
 
-void gich_drop(void)
+void gich_drop(struct vcpu *v)
 {
     for (uint32_t i = 0; i < lr_count; i++) {
         uint64_t lr = lr_read(i);
@@ -299,6 +299,8 @@ void gich_drop(void)
             arch_irq_deactivate(LR_PINTID_OF(lr));
         else if ((lr & LR_HW) && (lr & LR_PENDING))
             gich_give_back(LR_PINTID_OF(lr));
+        else if ((lr & LR_PENDING) && LR_VINTID(lr) >= 32 && v->vm->spi[LR_VINTID(lr)])
+            irq_keep(v->vm->spi[LR_VINTID(lr)]);
         lr_write(i, 0);
     }
 }

@@ -23,6 +23,6 @@ void gich_snapshot(uint32_t *pending, uint32_t *active);
 /* A physical interrupt that the guest has not seen goes back to the distributor. */
 void gich_give_back(uint32_t intid);
 /* Drops everything of the loaded vCPU, deactivates its physical interrupts. */
-void gich_drop(void);
+void gich_drop(struct vcpu *v);
 
 #endif

@@ -81,8 +81,10 @@ static void drop_pending(struct vcpu *v)
     for (uint32_t w = 0; w < ARRAY_SIZE(v->pending_spi); w++)
         for (uint64_t spi = atomic_exchange(&v->pending_spi[w], 0ull); spi; spi &= spi - 1) {
             struct irq *physical = v->vm->spi[w * 64 + (uint32_t)__builtin_ctzll(spi)];
-            if (physical)
+            if (physical && physical->intid)
                 gich_give_back(physical->intid);
+            else if (physical)
+                irq_keep(physical);
         }
 }
 
@@ -91,7 +93,7 @@ void arch_vcpu_reset(struct vcpu *v)
     struct core *c = core_self();
 
     if (c->arch.el1 == &v->arch.el1) {
-        gich_drop();
+        gich_drop(v);
         gich_off();
         sysreg_write(cntv_ctl_el0, 0);
         c->arch.el1 = NULL;

@@ -37,7 +37,7 @@ void fixture_start(uint32_t count, uint64_t pages)
     fake.pool_base = (uint64_t)machine;
     CHECK(pages * PAGE_SIZE <= POOL_SIZE);
     pool_init_pages(ptr_pa(machine), pages * PAGE_SIZE);
-    pool_init(ORD_POOL_TASK, MAX(sizeof(struct task), sizeof(struct vm)), 4);
+    pool_init(ORD_POOL_TASK, MAX(sizeof(struct task), sizeof(struct vm)), 12);
     pool_init(ORD_POOL_THREAD, MAX(sizeof(struct thread), sizeof(struct vcpu)), 96);
     pool_init(ORD_POOL_NOTIFY, sizeof(struct notify), 128);
     pool_init(ORD_POOL_IRQ, sizeof(struct irq), 512);
@@ -52,6 +52,10 @@ struct task *fixture_task(void)
 
     CHECK(t && ptab_init(&t->ptab, 40, false, (uint16_t)space_id()) == ORD_OK);
     memcpy(t->name, "test", 5);
+    t->first = true;
+    t->cores = ~0u;
+    t->prio_limit = ORD_PRIO_MAX;
+    t->objects_left = ~0u;
     return t;
 }
 
@@ -60,12 +64,8 @@ struct thread *fixture_thread(struct task *task, uint32_t core, uint8_t prio)
     struct thread *t = pool_alloc(ORD_POOL_THREAD);
 
     CHECK(t);
-    list_init(&t->ready);
-    t->core = &cores[core];
-    t->task = task;
-    t->prio = prio;
-    t->state = THREAD_BLOCKED;
-    task->thread_count++;
+    thread_init(t, task, &cores[core], prio);
+    task_started(task);
     return t;
 }
 

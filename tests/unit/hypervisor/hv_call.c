@@ -487,7 +487,7 @@ static void test_hypercalls(void)
 
     CHECK(hypercall(ORD_HC_INFO, ORD_ABI_VERSION, 0, 0, 0) == ORD_OK);
     CHECK(result[1] == ORD_ABI_VERSION &&
-          result[2] == (ORD_FEATURE_HW_TLB | ORD_FEATURE_SHARED | ORD_FEATURE_LOG) &&
+          result[2] == (ORD_FEATURE_HW_TLB | ORD_FEATURE_SHARED | ORD_FEATURE_LOG | ORD_FEATURE_NOTIFY) &&
           result[3] == ORD_CONTEXT_MAX);
     CHECK(hypercall(ORD_HC_INFO, ORD_ABI_VERSION + 7, 0, 0, 0) == ORD_OK);
     CHECK(hypercall(ORD_HC_INFO, 2 << 16, 0, 0, 0) == ORD_BAD_VERSION && result[1] == ORD_ABI_VERSION);

@@ -36,18 +36,18 @@ static void test_signal_first(void)
     start();
     notify_signal(n, 5);
     notify_signal(n, BIT(63));
-    CHECK(notify_wait(n, a) == ORD_OK);
+    CHECK(notify_wait(n, a, 0) == ORD_OK);
     expect_result(a, 1, 5 | BIT(63));
     CHECK(!n->bits && !n->waiter && core_pick(core_self()) == b);
     /* They are gone: the next wait blocks. */
-    CHECK(notify_wait(n, a) == ORD_OK);
+    CHECK(notify_wait(n, a, 0) == ORD_OK);
     CHECK(a->state == THREAD_BLOCKED && a->arch.results == 1 && n->waiter == a);
 }
 
 static void test_wait_first(void)
 {
     start();
-    CHECK(notify_wait(n, a) == ORD_OK);
+    CHECK(notify_wait(n, a, 0) == ORD_OK);
     CHECK(a->state == THREAD_BLOCKED && a->arch.results == 0);
     notify_signal(n, 2);
     CHECK(a->state == THREAD_BLOCKED); /* until the core looks into its mailbox */
@@ -55,7 +55,7 @@ static void test_wait_first(void)
     core_drain(core_self());
     expect_result(a, 1, 6);
     /* From another core. */
-    CHECK(notify_wait(n, a) == ORD_OK);
+    CHECK(notify_wait(n, a, 0) == ORD_OK);
     on_core(1);
     cores[0].mode = CORE_USER;
     notify_signal(n, 8);
@@ -69,14 +69,14 @@ static void test_wait_first(void)
 static void test_busy(void)
 {
     start();
-    CHECK(notify_wait(n, a) == ORD_OK);
-    CHECK(notify_wait(n, b) == ORD_BUSY);
+    CHECK(notify_wait(n, a, 0) == ORD_OK);
+    CHECK(notify_wait(n, b, 0) == ORD_BUSY);
     CHECK(b->state == THREAD_READY && !b->waits && n->waiter == a);
     notify_signal(n, 1);
-    CHECK(notify_wait(n, b) == ORD_BUSY); /* the first one has not been told yet */
+    CHECK(notify_wait(n, b, 0) == ORD_BUSY); /* the first one has not been told yet */
     core_drain(core_self());
     expect_result(a, 1, 1);
-    CHECK(notify_wait(n, b) == ORD_OK && b->state == THREAD_BLOCKED);
+    CHECK(notify_wait(n, b, 0) == ORD_OK && b->state == THREAD_BLOCKED);
 }
 
 /* A request that was posted for an earlier wait ends no later one. */
@@ -84,11 +84,11 @@ static void test_stale(void)
 {
     start();
     struct notify *m = pool_alloc(ORD_POOL_NOTIFY);
-    CHECK(notify_wait(n, a) == ORD_OK);
+    CHECK(notify_wait(n, a, 0) == ORD_OK);
     notify_signal(n, 1);
     notify_complete(a); /* as if the mailbox had been looked at on another way */
     expect_result(a, 1, 1);
-    CHECK(notify_wait(m, a) == ORD_OK);
+    CHECK(notify_wait(m, a, 0) == ORD_OK);
     core_drain(core_self());
     CHECK(a->state == THREAD_BLOCKED && a->waits == m && a->arch.results == 1);
     notify_signal(m, 2);
@@ -142,7 +142,7 @@ static void test_race(void)
         CHECK(!pthread_create(&id[i], NULL, signaller, (void *)i));
     while (total < SIGNALLERS * BITS * ROUNDS) {
         /* The thread calls, and maybe blocks; core_leave() comes back when it has its result. */
-        CHECK(notify_wait(n, a) == ORD_OK);
+        CHECK(notify_wait(n, a, 0) == ORD_OK);
         CHECK(core_leave(c) == a);
         c->mode = CORE_HYP;
         arch_core_irqs(c);

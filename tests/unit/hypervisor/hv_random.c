@@ -81,7 +81,10 @@ static const char kinds[ORD_CALL_COUNT + 1][7] = {
     [ORD_CALL_NOTIFY_WAIT] = "c",     [ORD_CALL_NOTIFY_SIGNAL] = "cn", [ORD_CALL_IRQ_CREATE] = "ccn",
     [ORD_CALL_IRQ_BIND] = "ccnp",     [ORD_CALL_IRQ_CONTROL] = "cn",   [ORD_CALL_CAP_DELETE] = "c",
     [ORD_CALL_POWER] = "cn",          [ORD_CALL_VM_STOP] = "c",        [ORD_CALL_THREAD_EXIT] = "n",
-    [ORD_CALL_MEM_SYNC] = "aa",       [ORD_CALL_VM_WATCHDOG] = "cn",   [ORD_CALL_COUNT] = "nnnnnn",
+    [ORD_CALL_MEM_SYNC] = "aa",       [ORD_CALL_VM_WATCHDOG] = "cn",   [ORD_CALL_SLEEP_UNTIL] = "n",
+    [ORD_CALL_TASK_CREATE] = "cannp", [ORD_CALL_CAP_COPY] = "cccm",    [ORD_CALL_TASK_START] = "cannkp",
+    [ORD_CALL_IRQ_NOTIFY] = "ccn",    [ORD_CALL_IRQ_ACK] = "c",        [ORD_CALL_VM_CHANNEL] = "cncncc",
+    [ORD_CALL_COUNT] = "nnnnnn",
 };
 
 static uint64_t argument(char kind)
@@ -139,6 +142,10 @@ static struct thread *caller(void)
         /* Blocked, or in its guest: somebody wakes it. */
         if (t->waits)
             notify_signal(t->waits, 1 + r(255));
+        else if (t->alarmed) {
+            fake.counter = MAX(fake.counter, t->alarm.expires);
+            timer_expire();
+        }
         if (t->in_guest) {
             if (r(2))
                 vcpu_wait(t->vcpu);
@@ -187,7 +194,8 @@ static void host_call(void)
         return;
     }
     if (t->arch.results == results) {
-        CHECK(n == ORD_CALL_NOTIFY_WAIT || n == ORD_CALL_VCPU_RUN || n == ORD_CALL_THREAD_EXIT);
+        CHECK(n == ORD_CALL_NOTIFY_WAIT || n == ORD_CALL_VCPU_RUN || n == ORD_CALL_THREAD_EXIT ||
+              (n == ORD_CALL_SLEEP_UNTIL && t->state == THREAD_BLOCKED && t->alarmed));
         blocked += n == ORD_CALL_NOTIFY_WAIT;
         guests += n == ORD_CALL_VCPU_RUN;
         CHECK(n != ORD_CALL_NOTIFY_WAIT || (t->state == THREAD_BLOCKED && t->waits));

@@ -136,7 +136,7 @@ static void test_off_and_idle(void)
 
     start();
     on_core(2);
-    CHECK(notify_wait(&never, vcpu[2]->thread) == ORD_OK);
+    CHECK(notify_wait(&never, vcpu[2]->thread, 0) == ORD_OK);
     enter(0);
     enter(1);
     pass(LIMIT, 3);
