@@ -1,35 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Results of bench/run: from records to JSON, from JSON to Markdown.
-
-Schema "outrider-bench-1":
-
-    schema, command, commit, qemu, cpu, count   how it was measured
-    reported_by                                 commit of the code that made this report, maybe later
-    runs[]                                      one per boot
-      kernel, name, native
-      results{"PROGRAM/CONFIG/WHAT"}            one per label
-        count                                   intervals
-        begin_core, end_core                    of the last of them
-        interval, period[core]{counter}         minimum, median, most frequent value (mode), maximum; from begin to
-                                                end, and to the next begin
-        disturbed                               those that took more than the shortest: how many, how much more
-        disturbed_without_polls                 the same, without those in which somebody polled (README, on spinning)
-        since_wfi                               executed at the end since the core's last WFI, where it waited
-        events[]                                the same, per core, at the first event marker in between
-        shortest_event[core]{counter}           of the interval whose kernel and hypervisor did least until then
-        functions[]                             [core, level, function, instructions per operation], most first
-
-Counters are instructions by level (user, kernel, hypervisor, vmm), wfi and spin (WFE and YIELD executed), and
-under Outrider hv-sync and hv-irq: exceptions taken by the hypervisor.
-"""
+"""Results of bench/run: from records to JSON, from JSON to Markdown, plots and HTML. The schema is in bench/README.md."""
 
 import json
 from collections import defaultdict
 from statistics import median, mode
 
+import noise
+import page
+import plot
 from records import LEVELS
 
-SCHEMA = "outrider-bench-1"
+SCHEMA = "outrider-bench-2"
 
 # What executes only because somebody waits: not a part of a path's length.
 WAITING = {
@@ -61,7 +42,8 @@ def _functions(histogram, symbols, count):
     return sorted(rows, key=lambda row: -row[3])
 
 
-def results(records, symbols):
+def results(records, symbols, counter_hz=None, host=()):
+    """host: cores that are not Linux's, and no part of what Linux's work costs."""
     out = {}
     for label, intervals in records.intervals.items():
         if label.endswith("/end"):
@@ -72,15 +54,17 @@ def results(records, symbols):
             "end_core": intervals[-1].end_core,
             "interval": _cores([i.cores for i in intervals]),
         }
-        if all(i.begin_core == i.end_core for i in intervals):
-            totals = [sum(i.cores[i.begin_core][level] for level in LEVELS) for i in intervals]
-            extra = [t - min(totals) for t in totals]
-            polls = [i.cores[i.begin_core]["spin"] for i in intervals]
-            item["disturbed"] = _spread([e for e in extra if e] or [0]) | {"count": sum(map(bool, extra))}
-            item["disturbed_without_polls"] = _spread([e for e, p in zip(extra, polls) if e and not p] or [0])
-        waited = sorted(sum(i.since_wfi.values()) for i in intervals if i.cores[i.end_core]["wfi"])
-        if waited:
-            item["since_wfi"] = _spread(waited) | {"count": len(waited), "p99": waited[len(waited) * 99 // 100]}
+        if label.startswith("fwq/") and label.endswith("/fwq"):
+            item["noise"] = noise.quanta(intervals, counter_hz)
+        if label.startswith("count/"):
+            item["total"] = {level: _spread([sum(c[level] for n, c in enumerate(i.cores) if n not in host) for i in intervals])
+                             for level in LEVELS}  # fmt: skip
+        if label.startswith("wake/"):
+            item["wakes"], item["wakes_polling"] = noise.wakes(intervals)
+        if "+" in label:  # under loads, only the core that is measured is of interest
+            item["interval"] = [core if number == item["begin_core"] else {} for number, core in enumerate(item["interval"])]
+            out[label] = item
+            continue
         periods = [i.period for i in intervals if i.period]
         if periods:
             item["period"] = _cores(periods)
@@ -137,7 +121,7 @@ def _table(head, rows):
 
 def _find(result, name, native):
     for run in result["runs"]:
-        if run["name"] == name and run["native"] == native:
+        if run["name"] == name and run["config"] == ("native" if native else "outrider"):
             return run["results"]
     return {}
 
@@ -241,33 +225,6 @@ def _micro(result, names):
     return _table(["kernel", "what", "exits", "in all", "hypervisor", "VMM", "aim", "KVM (facts measured before, A72–A76)"], rows)
 
 
-def _quanta(result, names):
-    rows = []
-    for name in names:
-        for native in (True, False):
-            for config in ("attached", "detached"):
-                item = _find(result, name, native).get(f"fwq/{config}/fwq")
-                if item:
-                    d, q = item["disturbed"], item["disturbed_without_polls"]
-                    rows.append([name, "native" if native else f"in the VM, {config}", item["count"], f"**{d['count']}**",
-                                 f"{d['median']:,.0f} / {d['max']:,}", f"{q['max']:,}"])  # fmt: skip
-    return _table(["kernel", "thread", "quanta", "disturbed", "extra instructions, median / maximum",
-                   "maximum without polling"], rows)  # fmt: skip
-
-
-def _wake(result, names):
-    rows = []
-    for name in names:
-        for native in (True, False):
-            for config in ("attached", "attached-loaded"):
-                item = _find(result, name, native).get(f"wake/{config}/nanosleep")
-                if item and "since_wfi" in item:
-                    w = item["since_wfi"]
-                    rows.append([name, "native" if native else "in the VM", "hackbench" if "loaded" in config else "idle",
-                                 *[f"{w[k]:,.0f}" for k in ("count", "min", "median", "p99", "max")]])
-    return _table(["kernel", "thread", "load", "wake-ups out of WFI", "minimum", "median", "99 %", "maximum"], rows)
-
-
 def poll_cost(result, name):
     """What one look of an idle host core at its mailbox executes, from a forward."""
     item = _find(result, name, False)["syscall-rtt/detached-spinning/getppid"]
@@ -300,26 +257,104 @@ def functions(result, name, label, limit=40):
     return _table(["core", "level", "function", "instructions", ""], rows[:limit])
 
 
-def markdown(result):
-    names = list(dict.fromkeys(run["name"] for run in result["runs"]))
-    out = ["<!-- SPDX-License-Identifier: BSD-2-Clause -->", f"# {result['command']}", "",
-           f"Commit {result['commit']}, {result['qemu']}, {result['cpu']}, kernels "
-           + ", ".join(dict.fromkeys(r["kernel"] for r in result["runs"]))
-           + f". Instructions; {result['count']} measurements of each kind."]  # fmt: skip
-    for title, table in (
+def _paths(result):
+    """[(title, table)] of the lengths of paths."""
+    names = [n for n in dict.fromkeys(run["name"] for run in result["runs"])
+             if "syscall-rtt/attached/getppid" in _find(result, n, False)]  # fmt: skip
+    out = [
         ("A system call of another task (kernel's instructions, median)", _beside(result, names)),
         ("A forward, without waiting (mean)", _forwards(result, names)),
         ("A signal to a thread that computes: from tgkill to the handler's first instruction (the shortest)", _signals(result, names)),
         ("Detach and attach, all cores (most frequent value of each core)", _detach(result, names)),
         ("The VM's own costs (most frequent value)", _micro(result, names)),
-        ("Fixed work quanta of 1,048,576 instructions, hackbench on all CPUs of Linux", _quanta(result, names)),
-        ("Wake-up from clock_nanosleep: from the core's last WFI to the instruction behind the call", _wake(result, names)),
-    ):
-        if table:
-            out += ["", f"## {title}", *table]
+    ]
     for name in names[:1]:
         for how in ("spinning", "sleeping"):
-            table = functions(result, name, f"syscall-rtt/detached-{how}/getppid")
-            if table:
-                out += ["", f"## Where a forwarded getppid goes: Linux {name}, parked thread {how} (mean)", *table]
+            out.append((f"Where a forwarded getppid goes: Linux {name}, parked thread {how} (mean)",
+                        functions(result, name, f"syscall-rtt/detached-{how}/getppid")))  # fmt: skip
+    return out
+
+
+# Published on other hardware, in time or cycles: to be seen beside, not to be compared in value.
+PUBLISHED = {
+    "fwq": "FWQ of 4.25 million cycles, most extra cycles in a quantum: batch node of a supercomputer 450,000; "
+           "L4Linux, decoupled, on another core: idle 4 to 60 (lecture); Linux 4.6 PREEMPT, real-time priority, I/O load: "
+           "18 % of the quantum; L4Linux decoupled: I/O load 1,152 cycles, build load 6,500, idle 21 (2016 paper).",
+    "wake": "cyclictest's worst case: x86, Linux 6 µs idle and 304 µs beside hackbench; L4Linux, decoupled thread on another core 1.1 and "
+            "2.4 µs. Arm, Linux 56 µs and 146,500 µs; decoupled 2.2 and 5.1 µs (2017 paper).",
+}  # fmt: skip
+
+
+def _published(key):
+    return ["", f"Published, measured on other hardware: {PUBLISHED[key]}", ""]
+
+
+def _plain(text):
+    return text.replace("**", "")
+
+
+def _caption(result):
+    return [f"{result['command']}; commit {result['commit']}; {result['qemu']}",
+            f"emulated {result['cpu']}, {result['runs'][0]['cores']} cores; kernels "
+            + ", ".join(dict.fromkeys(run["kernel"] for run in result["runs"]))]  # fmt: skip
+
+
+def plots(result):
+    """{name: SVG}"""
+    out = {}
+    for load, what in noise.LOADS.items():
+        panels = [(_plain(noise.variant_name(run, variant)), item["noise"]["quanta"],
+                   [(row[0], sum(row[1:5])) for row in item["noise"]["stolen"]])
+                  for run, variant, item in noise.items(result, "fwq", load)]  # fmt: skip
+        if panels:
+            out[f"fwq-{load}"] = plot.scatter(
+                f"Instructions stolen from each quantum of 1,048,576: {what}", panels,
+                [*_caption(result), "measured on other hardware: see the text; 0 is on the lowest line"])  # fmt: skip
+        series = [(_plain(noise.variant_name(run, variant)), item["wakes"])
+                  for run, variant, item in noise.items(result, "wake", load) if item.get("wakes")]  # fmt: skip
+        if series:
+            out[f"wake-{load}"] = plot.histogram(f"Wake-up from clock_nanosleep: {what}", series, _caption(result))
+    return out
+
+
+def markdown(result, images=()):
+    out = ["<!-- SPDX-License-Identifier: BSD-2-Clause -->", f"# {result['command']}", "", "\n".join(_caption(result)) + ".",
+           "Instructions, counted by QEMU's plugin; nothing here is a time. Linux's command line of the isolated one:",
+           "".join(dict.fromkeys(f"`{r['append']}`" for r in result["runs"] if r["config"] == "isolated")) + ".",
+           "", "FIFO: `chrt -f 10` with `kernel.sched_rt_runtime_us=-1`. In the VM, the attached loop runs on CPU 2 and the load on CPUs 0 and 1; "
+           "in all others, the loop runs on core 3 and the load on 0 to 2."]  # fmt: skip
+
+    def picture(name):
+        return ["", f"![{name}]({name}.svg)", ""] if name in images else []
+
+    def add(title, table, *more):
+        lines = _table(*table) if isinstance(table, tuple) else table
+        if lines:
+            out.extend(["", f"## {title}", *lines, *more])
+
+    for load, what in noise.LOADS.items():
+        add(f"Fixed work quanta: {what}", noise.loads_table(result, load), *picture(f"fwq-{load}"), *_published("fwq"))
+    add("Fixed work quanta while Linux is worked on from its other CPUs", noise.operations_table(result),
+        "", "Disturbed quanta, of those that ran until the operations had ended, and the most instructions that one lost. “Hangs”: the "
+        "operation did not end before the loop did.")  # fmt: skip
+    for load, what in noise.LOADS.items():
+        add(f"Wake-up from clock_nanosleep: {what}", noise.wakes_table(result, load), *picture(f"wake-{load}"),
+            *_published("wake"))
+        add(f"A system call: {what} (kernel's instructions on the core of the program, median)", noise.calls_table(result, load))
+    add("What Linux's own work costs (instructions of all of Linux's cores, median)", noise.throughput_table(result))
+    for title, table in _paths(result):
+        add(title, table)
     return "\n".join(out).replace("\n\n\n", "\n\n") + "\n"
+
+
+def write(folder, name, result):
+    """NAME.json, NAME.md, NAME.html, and the plots NAME-PLOT.svg."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images = {f"{name}-{key}": svg for key, svg in plots(result).items()}
+    text = markdown(result, {key.removeprefix(f"{name}-") for key in images})
+    text = text.replace("](fwq-", f"]({name}-fwq-").replace("](wake-", f"]({name}-wake-")
+    (folder / f"{name}.json").write_text(dump(result))
+    (folder / f"{name}.md").write_text(text)
+    (folder / f"{name}.html").write_text(page.html(result["command"], text, {f"{key}.svg": svg for key, svg in images.items()}))
+    for key, svg in images.items():
+        (folder / f"{key}.svg").write_text(svg)

@@ -33,6 +33,7 @@ class Interval:
     cores: list  # of {counter: count}
     events: list = field(default_factory=list)  # (core, cores since begin) for each event marker between
     since_wfi: dict = None  # what the core that ended it had executed since its last WFI, by level
+    x0: int = 0  # at the begin marker
     period: list = None  # counts by core until the next interval of the label begins
 
     def own(self, name):
@@ -81,14 +82,14 @@ class Records:
                             interval, then = previous
                             interval.period = _delta(then, now)
                             previous = None
-                        began, events = (core, now), []
+                        began, events = (core, now, int(words[3], 16)), []
                     elif mark in (END, EVENT) and began:
                         now = self._cores(words[4:])
                         delta = _delta(began[1], now)
                         if mark == EVENT:
                             events.append((core, delta))
                         else:
-                            interval = Interval(began[0], core, delta, events, since)
+                            interval = Interval(began[0], core, delta, events, since, began[2])
                             self.intervals[label].append(interval)
                             previous, began = (interval, began[1]), None
                 elif kind == "H":

@@ -2,6 +2,7 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +15,18 @@ static size_t ticks_count;
 
 void bench_options(struct bench *b, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'o'}, {"core", required_argument, NULL, 'c'},
-        {"count", required_argument, NULL, 'n'},  {"cpu", required_argument, NULL, 'p'},
-        {"gap", required_argument, NULL, 'g'},    {0}};
-    static const char usage[] = "[--config NAME] [--core N] [--count N] [--cpu N] [--gap N]";
+    static const struct option options[] = {{"config", required_argument, NULL, 'o'},
+                                            {"core", required_argument, NULL, 'c'},
+                                            {"count", required_argument, NULL, 'n'},
+                                            {"cpu", required_argument, NULL, 'p'},
+                                            {"gap", required_argument, NULL, 'g'},
+                                            {"disturb", no_argument, NULL, 'd'},
+                                            {0}};
+    static const char usage[] = "[--config NAME] [--core N] [--count N] [--cpu N] [--gap N] [--disturb]";
     int option;
 
     *b = (struct bench){.config = "attached", .core = ORD_CORE_ANY, .count = 200, .cpu = -1};
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
         switch (option) {
         case 'o':
             b->config = optarg;
@@ -35,6 +39,9 @@ void bench_options(struct bench *b, int argc, char **argv)
             break;
         case 'p':
             b->cpu = (int)arg_number(optarg, usage);
+            break;
+        case 'd':
+            b->disturb = true;
             break;
         case 'g':
             b->gap = arg_number(optarg, usage);
@@ -79,6 +86,25 @@ void bench_label(const struct bench *b, const char *name)
 
     snprintf(text, sizeof(text), "%s/%s/%s", program_invocation_short_name, b->config, name);
     insn_label(text);
+}
+
+struct disturbance bench_disturbance(bool more)
+{
+    static int fd = -1;
+
+    if (fd < 0)
+        fd = open(HVBENCH_DEVICE, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        test_fail("%s: %s; modprobe hvbench", HVBENCH_DEVICE, strerror(errno));
+    return (struct disturbance){fd, HVBENCH_DISTURB, more ? HVBENCH_DISTURB_MAX : 0};
+}
+
+void bench_label_disturbed(const struct bench *b, const char *name, bool more)
+{
+    char text[40];
+
+    snprintf(text, sizeof(text), "%.30s+%d", name, more ? HVBENCH_DISTURB_MAX : 0);
+    bench_label(b, text);
 }
 
 void bench_ticks(uint64_t value)

@@ -18,10 +18,23 @@ struct kind {
     long number, a, b, c;
 };
 
+static void self_test(const struct bench *b, const struct kind *k)
+{
+    for (int more = 0; more < 2; more++) {
+        struct disturbance d = bench_disturbance(more);
+
+        bench_label_disturbed(b, k->name, more);
+        for (uint64_t i = 0; i < b->count; i++)
+            call4_disturbed(k->number, k->a, k->b, k->c, 0, &d);
+    }
+}
+
 static void measure(const struct bench *b, const struct kind *k)
 {
     for (int i = 0; i < WARM_UP; i++)
         call4_plain(k->number, k->a, k->b, k->c, 0);
+    if (b->disturb)
+        return self_test(b, k);
     bench_label(b, k->name);
     for (uint64_t i = 0; i < b->count; i++) {
         uint64_t start = counter();
