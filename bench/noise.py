@@ -124,7 +124,7 @@ def operations_table(result):
                 cells.append("")
                 continue
             rounds = run["rounds"]
-            text = "" if done[0] == rounds else f"**hangs** ({done[0]} of {rounds}); "
+            text = "" if done[0] == rounds else f"**{done[0]} of {rounds} ended**; "
             if item:
                 d = disturbances(item)
                 text += f"{d['count']} of {d['quanta']}, max. {max(d['sizes']):,}" if d["count"] else f"**0** of {d['quanta']}"

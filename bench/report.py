@@ -335,8 +335,8 @@ def markdown(result, images=()):
     for load, what in noise.LOADS.items():
         add(f"Fixed work quanta: {what}", noise.loads_table(result, load), *picture(f"fwq-{load}"), *_published("fwq"))
     add("Fixed work quanta while Linux is worked on from its other CPUs", noise.operations_table(result),
-        "", "Disturbed quanta, of those that ran until the operations had ended, and the most instructions that one lost. “Hangs”: the "
-        "operation did not end before the loop did.")  # fmt: skip
+        "", "Disturbed quanta, of those that ran until the operations had ended, and the most instructions that one lost. “0 of 3 ended”: the "
+        "operation did not end before the loop did, after as many quanta as are shown.")  # fmt: skip
     for load, what in noise.LOADS.items():
         add(f"Wake-up from clock_nanosleep: {what}", noise.wakes_table(result, load), *picture(f"wake-{load}"),
             *_published("wake"))
