@@ -165,6 +165,24 @@ static bool make_tree(struct boot *boot)
     return tree_make_guest(&boot->vm, boot->machine, &boot->tree, boot->fdt, size);
 }
 
+/* Modules stay where they are until the guest starts. */
+static bool plan_tasks(struct boot *boot)
+{
+    const struct ord_bootinfo *info = boot->info;
+    struct range_list used = boot->reserved;
+
+    for (uint32_t i = 0; i < info->module_count && i < ORD_MODULES_MAX; i++) {
+        struct range module = {info->module[i].base, info->module[i].size};
+        if (!range_valid(module))
+            continue;
+        if (!range_list_add(&used, range_widen(module, ORD_PAGE_SIZE))) {
+            log_line("the machine reserves too many ranges of memory");
+            return false;
+        }
+    }
+    return tasks_plan(&boot->vm, &used, boot->machine);
+}
+
 bool boot_make_vm(struct boot *boot)
 {
     struct vm *vm = &boot->vm;
@@ -175,9 +193,13 @@ bool boot_make_vm(struct boot *boot)
         log_line("the machine has no GICv3, or no private interrupt to spare");
         return false;
     }
+    if (!plan_tasks(boot))
+        return false;
     if (!vm_create(vm) || !check_gic(boot) || !make_tree(boot) || !vm_create_vcpus(vm))
         return false;
     gic_init(vm, boot->info->gicd_typer, boot->info->gicd_base, boot->info->gicr_base);
+    if (!tasks_make(vm))
+        return false;
     log_cores("guest", vm->config.guest_cores);
     log_cores("host", vm->config.host_cores);
     log_memory(&vm->ram, &boot->reserved);
@@ -226,6 +248,9 @@ bool boot_load(struct boot *boot)
             (unsigned long)(boot->image.size / MIB));
         return false;
     }
+    /* Before modules are overwritten. */
+    if (!tasks_start(&boot->vm))
+        return false;
     log_line("kernel: 0x%lx, %lu MiB%s", (unsigned long)kernel, (unsigned long)(boot->image.size / MIB),
              kernel == module->base ? "" : ", moved");
     if (boot->tree.initrd.size)

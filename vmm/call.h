@@ -17,6 +17,14 @@ typedef int64_t status_t; /* enum ord_status */
 status_t call_console_write(const char *text, uint64_t length);
 status_t call_mem_map(uint64_t space, uint64_t mem, uint64_t offset, uint64_t address, uint64_t size,
                       uint64_t rights) MUST_CHECK;
+status_t call_mem_unmap(uint64_t space, uint64_t address, uint64_t size);
+status_t call_task_create(uint64_t dst, const char *name, uint64_t length, uint64_t cores,
+                          uint64_t priority_limit) MUST_CHECK;
+status_t call_cap_copy(uint64_t task, uint64_t slot, uint64_t source, uint64_t rights) MUST_CHECK;
+status_t call_task_start(uint64_t task, uint64_t entry, uint64_t stack_top, uint64_t argument, uint64_t core,
+                         uint64_t priority) MUST_CHECK;
+status_t call_vm_channel(uint64_t vm, uint64_t channel, uint64_t signal, uint64_t bits, uint64_t take,
+                         uint64_t irq) MUST_CHECK;
 status_t call_vm_create(uint64_t dst, uint64_t intid) MUST_CHECK;
 status_t call_vm_add_core(uint64_t vm, uint64_t core, uint64_t priority_limit) MUST_CHECK;
 status_t call_vm_stop(uint64_t vm);

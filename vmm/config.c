@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <libfdt.h>
 #include <string.h>
-#include "config.h"
-#include "log.h"
+#include "config_parse.h"
 #include "tree.h"
 
-struct parse {
-    struct config *config;
-    const struct ord_bootinfo *boot;
-    const void *machine;
-    char *error;
-};
-
-#define FAIL(p, ...) (text_format((p)->error, CONFIG_ERROR_MAX, "configuration: " __VA_ARGS__), false)
-
-static uint32_t cores_online(const struct ord_bootinfo *boot, uint32_t flags)
+uint32_t config_cores_online(const struct ord_bootinfo *boot, uint32_t flags)
 {
     uint32_t mask = 0;
 
@@ -27,7 +17,7 @@ static uint32_t cores_online(const struct ord_bootinfo *boot, uint32_t flags)
 void config_default(struct config *config, const struct ord_bootinfo *boot)
 {
     *config = (struct config){
-        .guest_cores = cores_online(boot, ORD_BOOTINFO_CORE_ONLINE),
+        .guest_cores = config_cores_online(boot, ORD_BOOTINFO_CORE_ONLINE),
         .on_poweroff = POLICY_OFF,
         .on_reset = POLICY_RESET,
         .on_error = POLICY_OFF,
@@ -38,7 +28,7 @@ void config_default(struct config *config, const struct ord_bootinfo *boot)
 
 static bool parse_cores(struct parse *p, const char *name, const void *value, int size, uint32_t *mask)
 {
-    uint32_t online = cores_online(p->boot, ORD_BOOTINFO_CORE_ONLINE);
+    uint32_t online = config_cores_online(p->boot, ORD_BOOTINFO_CORE_ONLINE);
 
     if (size == 0 || size % 4 != 0)
         return FAIL(p, "%s has %d bytes; it must be a list of core numbers, such as <2 3>", name, size);
@@ -67,7 +57,7 @@ static bool parse_guest_cores(struct parse *p, const char *name, const void *val
 }
 
 /* Whether the value is one or more non-empty strings, each terminated. */
-static bool strings_valid(const char *value, int size)
+bool config_strings_valid(const char *value, int size)
 {
     int start = 0;
 
@@ -82,14 +72,14 @@ static bool strings_valid(const char *value, int size)
     return true;
 }
 
-static bool string_valid(const char *value, int size)
+bool config_string_valid(const char *value, int size)
 {
-    return strings_valid(value, size) && strlen(value) + 1 == (size_t)size;
+    return config_strings_valid(value, size) && strlen(value) + 1 == (size_t)size;
 }
 
 static bool parse_bootargs(struct parse *p, const char *name, const void *value, int size)
 {
-    if (!string_valid(value, size))
+    if (!config_string_valid(value, size))
         return FAIL(p, "%s must be one string", name);
     if (size > 2048) /* arm64 Linux: COMMAND_LINE_SIZE */
         return FAIL(p, "%s has %d characters; Linux takes up to 2047", name, size - 1);
@@ -106,7 +96,7 @@ static bool parse_policy_of(struct parse *p, const char *name, const void *value
                                         [POLICY_KEEP] = "keep",
                                         [POLICY_REPORT] = "report"};
 
-    if (!string_valid(value, size))
+    if (!config_string_valid(value, size))
         return FAIL(p, "%s must be one string: %s", name, allowed);
     for (unsigned i = 0; i < count; i++)
         if (strcmp(names[i], value) == 0) {
@@ -164,11 +154,11 @@ static bool node_required(const void *machine, int node)
            (type && (strcmp(type, "memory") == 0 || strcmp(type, "cpu") == 0));
 }
 
-static bool parse_hide(struct parse *p, const char *name, const void *value, int size)
+bool config_parse_paths(struct parse *p, const char *name, const void *value, int size)
 {
     const char *path = value;
 
-    if (!strings_valid(path, size))
+    if (!config_strings_valid(path, size))
         return FAIL(p, "%s must be a list of paths, such as \"/pl031@9010000\", \"/fw-cfg@9020000\"", name);
     for (const char *end = path + size; path < end; path += strlen(path) + 1) {
         int node = *path == '/' ? fdt_path_offset(p->machine, path) : -FDT_ERR_BADPATH;
@@ -177,6 +167,13 @@ static bool parse_hide(struct parse *p, const char *name, const void *value, int
         if (node_required(p->machine, node))
             return FAIL(p, "%s: \"%s\" cannot be hidden, Linux needs it", name, path);
     }
+    return true;
+}
+
+static bool parse_hide(struct parse *p, const char *name, const void *value, int size)
+{
+    if (!config_parse_paths(p, name, value, size))
+        return false;
     p->config->hide = value;
     p->config->hide_size = (uint32_t)size;
     return true;
@@ -217,16 +214,21 @@ static bool parse_property(struct parse *p, const char *name, const void *value,
 static bool parse_finish(struct parse *p)
 {
     struct config *config = p->config;
-    uint32_t online = cores_online(p->boot, ORD_BOOTINFO_CORE_ONLINE);
-    uint32_t boot_core = cores_online(p->boot, ORD_BOOTINFO_CORE_BOOT);
+    uint32_t online = config_cores_online(p->boot, ORD_BOOTINFO_CORE_ONLINE);
+    uint32_t boot_core = config_cores_online(p->boot, ORD_BOOTINFO_CORE_BOOT);
     uint32_t both = config->host_cores & config->guest_cores;
+    uint32_t tasks = config_task_cores(config);
 
     if (both)
         return FAIL(p, "core %u is in host-cores and in guest-cores", (unsigned)__builtin_ctz(both));
     if (!config->guest_cores)
-        config->guest_cores = online & ~config->host_cores;
+        config->guest_cores = online & ~(config->host_cores | tasks);
     if (!config->guest_cores)
-        return FAIL(p, "host-cores names all %u cores; Linux needs one of them", p->boot->core_count);
+        return FAIL(p, "host-cores%s all %u cores; Linux needs one of them",
+                    tasks ? " and tasks take" : " names", p->boot->core_count);
+    if (tasks & (config->host_cores | config->guest_cores))
+        return FAIL(p, "core %u is a task's and cannot be in host-cores or guest-cores",
+                    (unsigned)__builtin_ctz(tasks & (config->host_cores | config->guest_cores)));
     if (config->host_cores & boot_core)
         return FAIL(p, "host-cores: core %u is the boot core and stays with Linux",
                     (unsigned)__builtin_ctz(boot_core));
@@ -249,10 +251,12 @@ bool config_parse(struct config *config, const void *blob, uint64_t size, const 
         return FAIL(p, "not a valid device tree blob; compile the text with dtc -O dtb");
     if (fdt_node_check_compatible(blob, 0, "outrider,config") != 0)
         return FAIL(p, "the root node lacks compatible = \"outrider,config\"");
-    child = fdt_first_subnode(blob, 0);
-    if (child >= 0)
-        return FAIL(p, "unknown node %s; all properties belong in the root node",
-                    fdt_get_name(blob, child, NULL));
+    fdt_for_each_subnode(child, blob, 0)
+    {
+        const char *name = fdt_get_name(blob, child, NULL);
+        if (strcmp(name, "tasks") != 0 && strcmp(name, "channels") != 0)
+            return FAIL(p, "unknown node %s; allowed are tasks and channels", name);
+    }
     fdt_for_each_property_offset(offset, blob, 0)
     {
         const char *name;
@@ -263,5 +267,5 @@ bool config_parse(struct config *config, const void *blob, uint64_t size, const 
         if (!parse_property(p, name, value, length))
             return false;
     }
-    return parse_finish(p);
+    return config_parse_tasks(p, blob) && config_parse_channels(p, blob) && parse_finish(p);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The configuration (doc/config.md): a device tree blob with one node. */
+/* The configuration (doc/config.md): a device tree blob. */
 #ifndef VMM_CONFIG_H
 #define VMM_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <outrider/detach.h>
 #include <outrider/task.h>
 
 enum policy {
@@ -16,6 +17,29 @@ enum policy {
     POLICY_REPORT, /* say so, no more; only for on_hang */
 };
 
+#define CONFIG_TASKS_MAX    8
+#define CONFIG_CHANNELS_MAX ORD_CHANNELS_MAX
+#define CONFIG_CHANNEL_SIZE (16u << 20)
+
+/* A native program of the hypervisor. */
+struct config_task {
+    const char *name;                /* as all strings: in the blob */
+    const struct ord_module *module; /* its ELF file */
+    const char *args;                /* "" if not given */
+    const char *devices;             /* devices_size bytes of paths */
+    uint32_t devices_size;
+    uint32_t core, priority;
+    bool console;
+};
+
+/* Shared memory and notifications between a task and another one, or Linux. */
+struct config_channel {
+    const char *name;
+    uint32_t size;
+    uint32_t task[2]; /* index; CONFIG_LINUX */
+};
+#define CONFIG_LINUX ~0u
+
 struct config {
     uint32_t host_cores;  /* bit per core index of the boot information */
     uint32_t guest_cores; /* never empty after a successful parse */
@@ -24,6 +48,9 @@ struct config {
     uint32_t watchdog; /* seconds; 0: none */
     const char *hide;  /* in the blob: hide_size bytes of NUL-terminated paths */
     uint32_t hide_size;
+    uint32_t task_count, channel_count;
+    struct config_task task[CONFIG_TASKS_MAX];
+    struct config_channel channel[CONFIG_CHANNELS_MAX];
 };
 
 #define CONFIG_ERROR_MAX 400

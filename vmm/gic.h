@@ -16,6 +16,7 @@
 #define VMM_GIC_H
 
 #include <stdbool.h>
+#include "call.h"
 #include <stdint.h>
 #include "spinlock.h"
 
@@ -73,6 +74,9 @@ bool gic_access(struct vm *vm, struct vcpu *vcpu, struct mmio *mmio);
 
 /* A vCPU has started, or is about to stop: it takes SPIs, or takes none any more when this returns. */
 void gic_set_online(struct vm *vm, struct vcpu *vcpu, bool online);
+
+/* Makes INTID (an SPI that no device has) the interrupt object of that capability. */
+status_t gic_add_virtual(struct vm *vm, uint32_t intid, uint32_t irq);
 
 /* The parts, with gic->lock held and the offset in their frame. */
 void gicd_access_locked(struct vm *vm, uint32_t offset, struct mmio *mmio);

@@ -236,3 +236,29 @@ uint32_t tree_find_ppi(const void *fdt, uint64_t gicd_base)
             return intid;
     return 0;
 }
+
+/*
+ * Whether the cells hold (0, n): SPI n. Maps and lists for other controllers are not told apart, so this says
+ * yes too often; there are many more SPIs than a machine uses.
+ */
+static bool cells_name_spi(const fdt32_t *cells, int size, uint32_t n)
+{
+    for (int i = 0; i + 1 < size / 4; i++)
+        if (fdt32_ld(cells + i) == 0 && fdt32_ld(cells + i + 1) == n)
+            return true;
+    return false;
+}
+
+bool tree_uses_spi(const void *fdt, uint32_t intid)
+{
+    static const char *const names[] = {"interrupts", "interrupts-extended", "interrupt-map", "mbi-ranges"};
+
+    for (int node = 0; node >= 0; node = fdt_next_node(fdt, node, NULL))
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            int size;
+            const fdt32_t *cells = fdt_getprop(fdt, node, names[i], &size);
+            if (cells && cells_name_spi(cells, size, intid - 32))
+                return true;
+        }
+    return false;
+}

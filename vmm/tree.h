@@ -71,6 +71,9 @@ int tree_find_gic(const void *fdt, uint64_t gicd_base);
 /* A private interrupt (INTID 16..31) that no device of the machine uses; 0 if there is none. */
 uint32_t tree_find_ppi(const void *fdt, uint64_t gicd_base);
 
+/* Whether a device of the machine may use that SPI (INTID): it is in an interrupts property, or in a map. */
+bool tree_uses_spi(const void *fdt, uint32_t intid);
+
 /* Removes nodes that are hidden, kept or secure; maps the others' registers for the guest. */
 int tree_set_devices(struct vm *vm, void *fdt);
 

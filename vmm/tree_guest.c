@@ -173,26 +173,53 @@ static int set_chosen(void *fdt, const struct tree_boot *boot)
     return set_stdout(fdt, chosen);
 }
 
-/* The node that loads the guest module; its interrupt is the virtual exception. */
-static int add_outrider(struct vm *vm, void *fdt)
+/* An edge-triggered interrupt of the GIC: type 0 (SPI) or 1 (PPI), number within that. */
+static int add_interrupt(struct vm *vm, void *fdt, int node, uint32_t type, uint32_t number)
 {
-    enum { GIC_PPI = 1, EDGE_RISING = 1 };
-    int gic = tree_find_gic(fdt, vm->boot->gicd_base), node, size;
+    enum { EDGE_RISING = 1 };
+    int gic = tree_find_gic(fdt, vm->boot->gicd_base), size;
     uint32_t phandle = gic < 0 ? 0 : fdt_get_phandle(fdt, gic);
     const fdt32_t *cells = gic < 0 ? NULL : fdt_getprop(fdt, gic, "#interrupt-cells", &size);
     uint32_t cell_count = cells && size == 4 ? fdt32_ld(cells) : 3;
 
     TREE_TRY(gic);
-    node = fdt_add_subnode(fdt, 0, "outrider");
-    TREE_TRY(node);
-    TREE_TRY(fdt_setprop_string(fdt, node, "compatible", "outrider,detach-1.0"));
-    TREE_TRY(fdt_setprop_string(fdt, node, "method", "hvc"));
     TREE_TRY(fdt_setprop_u32(fdt, node, "interrupt-parent", phandle));
-    TREE_TRY(fdt_appendprop_u32(fdt, node, "interrupts", GIC_PPI));
-    TREE_TRY(fdt_appendprop_u32(fdt, node, "interrupts", vm->vppi - 16));
+    TREE_TRY(fdt_appendprop_u32(fdt, node, "interrupts", type));
+    TREE_TRY(fdt_appendprop_u32(fdt, node, "interrupts", number));
     TREE_TRY(fdt_appendprop_u32(fdt, node, "interrupts", EDGE_RISING));
     for (uint32_t i = 3; i < cell_count; i++)
         TREE_TRY(fdt_appendprop_u32(fdt, node, "interrupts", 0));
+    return 0;
+}
+
+/* The node that loads the guest module; its interrupt is the virtual exception. */
+static int add_outrider(struct vm *vm, void *fdt)
+{
+    int node = fdt_add_subnode(fdt, 0, "outrider");
+
+    TREE_TRY(node);
+    TREE_TRY(fdt_setprop_string(fdt, node, "compatible", "outrider,detach-1.0"));
+    TREE_TRY(fdt_setprop_string(fdt, node, "method", "hvc"));
+    return add_interrupt(vm, fdt, node, 1, vm->vppi - 16);
+}
+
+/* One node for each channel that the guest is an end of. */
+static int add_channels(struct vm *vm, void *fdt)
+{
+    for (uint32_t i = 0; i < vm->tasks.channel_count; i++) {
+        const struct task_channel *c = &vm->tasks.channel[i];
+        char name[40];
+        if (!c->irq)
+            continue;
+        text_format(name, sizeof(name), "channel@%lx", (unsigned long)c->memory.base);
+        int node = fdt_add_subnode(fdt, 0, name);
+        TREE_TRY(node);
+        TREE_TRY(fdt_setprop_string(fdt, node, "compatible", "outrider,channel-1.0"));
+        TREE_TRY(append_range(fdt, 0, node, "reg", c->memory));
+        TREE_TRY(fdt_setprop_u32(fdt, node, "channel", c->id));
+        TREE_TRY(fdt_setprop_string(fdt, node, "label", vm->config.channel[i].name));
+        TREE_TRY(add_interrupt(vm, fdt, node, 0, c->irq - 32));
+    }
     return 0;
 }
 
@@ -242,5 +269,5 @@ bool tree_make_guest(struct vm *vm, const void *machine, const struct tree_boot 
            step("devices", tree_set_devices(vm, fdt)) && step("cores", tree_set_cpus(vm, fdt)) &&
            step("memory", set_memory(vm, fdt)) && step("aliases", set_aliases(fdt)) &&
            step("/chosen", set_chosen(fdt, boot)) && step("/outrider", add_outrider(vm, fdt)) &&
-           step("end", fdt_pack(fdt));
+           step("channels", add_channels(vm, fdt)) && step("end", fdt_pack(fdt));
 }

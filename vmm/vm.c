@@ -42,7 +42,7 @@ static bool vm_map_ram(struct vm *vm)
     for (uint32_t i = 0; i < vm->boot->resource_count; i++) {
         const struct ord_resource *r = &vm->boot->resource[i];
         struct range range = {r->base, r->size};
-        status_t status;
+        struct range rest = range, part;
 
         if (!range_valid(range))
             continue;
@@ -53,14 +53,16 @@ static bool vm_map_ram(struct vm *vm)
         }
         if (r->type != ORD_RESOURCE_RAM)
             continue;
-        status =
-            call_mem_map(vm->cap, r->cap, 0, r->base, r->size, ORD_MEM_READ | ORD_MEM_WRITE | ORD_MEM_EXEC);
-        if (status != ORD_OK) {
-            log_line("memory at 0x%lx cannot be mapped for the guest (%ld)", (unsigned long)r->base,
-                     (long)status);
-            return false;
+        while (range_list_gap(&vm->set_aside, &rest, &part)) {
+            status_t status = call_mem_map(vm->cap, r->cap, part.base - r->base, part.base, part.size,
+                                           ORD_MEM_READ | ORD_MEM_WRITE | ORD_MEM_EXEC);
+            if (status != ORD_OK) {
+                log_line("memory at 0x%lx cannot be mapped for the guest (%ld)", (unsigned long)part.base,
+                         (long)status);
+                return false;
+            }
+            range_list_add(&vm->ram, part);
         }
-        range_list_add(&vm->ram, range);
     }
     return true;
 }

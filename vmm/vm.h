@@ -13,6 +13,7 @@
 #include "gic.h"
 #include "range.h"
 #include "spinlock.h"
+#include "task.h"
 #include "vcpu.h"
 
 struct vm {
@@ -24,10 +25,12 @@ struct vm {
     struct vcpu vcpu[ORD_CORES_MAX];
     struct gic gic;
     struct spinlock psci_lock;
-    bool dumped;             /* registers of a vCPU that cannot go on were printed */
-    uint32_t hanging;        /* vCPUs that have been reported; under psci_lock */
-    uint32_t ending;         /* not 0: the VM is on its way out, vCPU threads end */
-    struct range_list ram;   /* the guest's memory */
+    bool dumped;                 /* registers of a vCPU that cannot go on were printed */
+    uint32_t hanging;            /* vCPUs that have been reported; under psci_lock */
+    uint32_t ending;             /* not 0: the VM is on its way out, vCPU threads end */
+    struct range_list ram;       /* the guest's memory */
+    struct range_list set_aside; /* RAM that is not the guest's */
+    struct tasks tasks;
     struct range_list taken; /* guest addresses that are mapped, emulated or kept */
 };
 

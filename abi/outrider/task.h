@@ -204,6 +204,49 @@ struct ord_bootinfo {
     struct ord_module module[ORD_MODULES_MAX];
 };
 
+/* ---- Start page: x0 of the first thread of a task that the VMM starts by configuration -------------- */
+
+#define ORD_START_MAGIC        0x3173726fu /* "ors1" */
+#define ORD_NAME_SIZE          16          /* of tasks and channels, with NUL */
+#define ORD_TASK_CHANNELS_MAX  16
+#define ORD_TASK_DEVICES_MAX   4
+#define ORD_TASK_DEVICE_BIT(i) (32 + (i)) /* of the task's notification: interrupt of device i */
+
+struct ord_start_channel {
+    char name[ORD_NAME_SIZE];
+    uint64_t address, size; /* its memory, in the task's address space */
+    uint32_t signal;        /* capability of the other end's notification; only bit `signal_bit` */
+    uint32_t signal_bit;
+    uint32_t bit; /* of the own notification: the other end has signalled */
+    uint32_t end; /* 0, 1: which of the two ends this is; Linux is always 1 */
+};
+
+struct ord_start_device {
+    char path[64];          /* in the machine's device tree */
+    uint64_t address, size; /* its registers, in the task's address space */
+    uint32_t irq;           /* capability of its interrupt; 0: it has none */
+    uint32_t reserved;
+};
+
+struct ord_start {
+    uint32_t magic;   /* ORD_START_MAGIC */
+    uint32_t version; /* ORD_ABI_VERSION */
+    uint64_t counter_hz;
+    char name[ORD_NAME_SIZE];
+    char args[256];
+    uint32_t core, priority;
+    uint32_t console;    /* capability, or 0: it has no console */
+    uint32_t notify;     /* capability of its own notification: to wait for */
+    uint32_t first_free; /* capabilities from here on are empty */
+    uint32_t channel_count, device_count;
+    uint32_t reserved;
+    struct ord_start_channel channel[ORD_TASK_CHANNELS_MAX];
+    struct ord_start_device device[ORD_TASK_DEVICES_MAX];
+};
+ORD_ASSERT(sizeof(struct ord_start_channel) == 48);
+ORD_ASSERT(sizeof(struct ord_start_device) == 88);
+ORD_ASSERT(sizeof(struct ord_start) == 320 + 16 * 48 + 4 * 88);
+
 /* ---- vCPU state page --------------------------------------------------------------------------------- */
 
 enum ord_exit {

@@ -14,7 +14,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-SOURCES = ("abi", "hypervisor", "vmm", "guest-driver", "bench", "tests")
+SOURCES = ("abi", "hypervisor", "vmm", "guest-driver", "bench", "tasks", "tests")
 FORMATTER = 14  # its output differs between versions
 EXEMPT = re.compile(r"(^|/)(LICENSES/|doc/|README|.*\.(md|txt|svg|png|json|ref|out|golden)$)")
 

@@ -195,7 +195,7 @@ def overlay(kernel, release, build, command, settings):
     preload = build / "guest-driver/hvctl/libdetach-prefault.so"
     if preload.is_file():
         cpio.file(f"{top}/usr/local/lib/outrider/{preload.name}", preload.read_bytes(), 0o755)
-    for source, target in (("tests/guest", "tests"), ("bench", "bench")):
+    for source, target in (("tests/guest", "tests"), ("bench", "bench"), ("tasks/linux", "tasks")):
         for path in _programs(build / source):
             cpio.file(f"{own}/{target}/{path.name}", path.read_bytes(), 0o755)
     # where they are installed; for guests with udev and systemd (--packages)

@@ -143,12 +143,16 @@ static int __init main_init(void)
 		pr_err("cannot take the hypervisor's device over\n");
 		return -ENODEV;
 	}
-	return 0;
+	err = hvd_channel_init();
+	if (err)
+		platform_driver_unregister(&main_driver);
+	return err;
 }
 module_init(main_init);
 
 static void __exit main_exit(void)
 {
+	hvd_channel_exit();
 	platform_driver_unregister(&main_driver);
 }
 module_exit(main_exit);

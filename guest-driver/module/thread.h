@@ -203,6 +203,10 @@ void hvd_sysfs_exit(void);
 bool hvd_access_privileged(bool writable);
 bool hvd_access_task(struct task_struct *task);
 
+/* channel.c */
+int hvd_channel_init(void);
+void hvd_channel_exit(void);
+
 /* chardev.c */
 struct hvd_file *hvd_file_get(struct hvd_file *file);
 void hvd_file_put(struct hvd_file *file);

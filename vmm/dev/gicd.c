@@ -49,6 +49,13 @@ void gic_init(struct vm *vm, uint32_t gicd_typer, uint64_t gicd_base, uint64_t g
         gicr_reset(&vm->vcpu[i]);
 }
 
+status_t gic_add_virtual(struct vm *vm, uint32_t intid, uint32_t irq)
+{
+    vm->gic.irq[intid] = (uint16_t)irq;
+    vm->gic.bound[intid] = 0;
+    return call_irq_bind(irq, vm->vcpu[0].cap, intid, 0);
+}
+
 static bool bit_test(const uint32_t *bits, uint32_t intid)
 {
     return bits[intid / 32] >> intid % 32 & 1;

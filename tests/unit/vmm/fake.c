@@ -95,10 +95,49 @@ status_t call_mem_map(uint64_t space, uint64_t mem, uint64_t offset, uint64_t ad
         CHECK(range_list_add(&fake.guest_devices, range));
         return ORD_OK;
     }
-    CHECK(mem >= ORD_CAP_RAM && mem < ORD_CAP_FIRST_FREE && offset == 0);
+    CHECK(mem >= ORD_CAP_RAM && mem < ORD_CAP_FIRST_FREE && offset % ORD_PAGE_SIZE == 0);
+    if (space != ORD_CAP_TASK && space != fake.vm_cap) {
+        CHECK(space >= ORD_CAP_FIRST_FREE && space < ORD_CAP_COUNT && fake.task_of_cap[space]);
+        return ORD_OK;
+    }
     struct range_list *list = space == ORD_CAP_TASK ? &fake.own_ram : &fake.guest_ram;
     CHECK(space == ORD_CAP_TASK || space == fake.vm_cap);
     CHECK(!range_list_overlap(list, range) && range_list_add(list, range));
+    return ORD_OK;
+}
+
+status_t call_mem_unmap(uint64_t space, uint64_t address, uint64_t size)
+{
+    CHECK(space == ORD_CAP_TASK);
+    return ORD_OK;
+}
+
+status_t call_task_create(uint64_t dst, const char *name, uint64_t length, uint64_t cores,
+                          uint64_t priority_limit)
+{
+    CHECK(dst >= ORD_CAP_FIRST_FREE && dst < ORD_CAP_COUNT && length > 0 && length < ORD_NAME_SIZE && cores);
+    fake.task_of_cap[dst] = ++fake.task_count;
+    return ORD_OK;
+}
+
+status_t call_cap_copy(uint64_t task, uint64_t slot, uint64_t source, uint64_t rights)
+{
+    CHECK(task < ORD_CAP_COUNT && fake.task_of_cap[task] && slot < ORD_CAP_COUNT && source < ORD_CAP_COUNT);
+    return ORD_OK;
+}
+
+status_t call_task_start(uint64_t task, uint64_t entry, uint64_t stack_top, uint64_t argument, uint64_t core,
+                         uint64_t priority)
+{
+    CHECK(task < ORD_CAP_COUNT && fake.task_of_cap[task] && stack_top % 16 == 0);
+    fake.task_starts++;
+    return ORD_OK;
+}
+
+status_t call_vm_channel(uint64_t vm, uint64_t channel, uint64_t signal, uint64_t bits, uint64_t take,
+                         uint64_t irq)
+{
+    CHECK(vm == fake.vm_cap && channel < ORD_CHANNELS_MAX && bits);
     return ORD_OK;
 }
 

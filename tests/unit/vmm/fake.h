@@ -35,7 +35,8 @@ struct fake {
     uint64_t vcpu_affinity[ORD_CORES_MAX], vcpu_core[ORD_CORES_MAX];
     uint32_t kicks, injections, last_injected;
     uint64_t signals[ORD_CAP_COUNT]; /* notification bits that wait */
-    int power;                       /* -1: power was not called */
+    uint32_t task_of_cap[ORD_CAP_COUNT], task_count, task_starts;
+    int power; /* -1: power was not called */
     bool power_fails;
     uint32_t vm_stops, syncs, resets;
     uint64_t watchdog; /* milliseconds */

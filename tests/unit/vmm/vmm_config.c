@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The configuration: what is taken, what is refused and with which words, and damaged blobs. */
+#define _GNU_SOURCE /* memmem() */
 #include <libfdt.h>
 #include <string.h>
 #include "check.h"
@@ -125,7 +126,8 @@ static void test_shape(void)
     CHECK(!with_string("host-core", "x") &&
           strstr(error, "unknown property host-core; allowed are host-cores,") && strstr(error, ", hide"));
     begin();
-    CHECK(fdt_add_subnode(blob, 0, "vm") > 0 && !parse() && strstr(error, "unknown node vm"));
+    CHECK(fdt_add_subnode(blob, 0, "vm") > 0 && !parse() &&
+          strstr(error, "unknown node vm; allowed are tasks and channels"));
     begin();
     CHECK(fdt_setprop_string(blob, 0, "compatible", "other") == 0 && !parse() && strstr(error, "compatible"));
     begin();
@@ -142,17 +144,199 @@ static void test_shape(void)
     }
 }
 
+/* ---- tasks and channels ---- */
+
+static int node(const char *folder, const char *name)
+{
+    int parent = fdt_subnode_offset(blob, 0, folder);
+
+    if (parent < 0)
+        parent = fdt_add_subnode(blob, 0, folder);
+    CHECK(parent > 0);
+    int at = fdt_add_subnode(blob, parent, name);
+    CHECK(at > 0);
+    return at;
+}
+
+/* A task with a core, as most need it. */
+static int task(const char *name, uint32_t core)
+{
+    int at = node("tasks", name);
+
+    CHECK(fdt_setprop_u32(blob, at, "core", core) == 0);
+    return at;
+}
+
+static void channel(const char *name, const char *ends, int size)
+{
+    CHECK(fdt_setprop(blob, node("channels", name), "task", ends, size) == 0);
+}
+
+static bool refused(const char *why)
+{
+    return !parse() && strstr(error, why);
+}
+
+/* Sets one property of the task "sampler" on core 2. */
+static bool task_with(const char *name, const void *value, int size)
+{
+    begin();
+    CHECK(fdt_setprop(blob, task("sampler", 2), name, value, size) == 0);
+    return parse();
+}
+
+static void add_module(const char *name)
+{
+    strcpy(info.module[info.module_count++].name, name);
+}
+
+static void test_tasks(void)
+{
+    static const uint8_t zero[4], big[4] = {0, 0, 1, 0};
+
+    info.module_count = 0;
+    add_module("sampler");
+    begin();
+    CHECK(fdt_setprop_u32(blob, 0, "host-cores", 3) == 0);
+    task("sampler", 2);
+    CHECK(parse() && config.task_count == 1 && config.guest_cores == 3 && config.host_cores == 8);
+    CHECK(config.task[0].core == 2 && config.task[0].priority == 100 && !config.task[0].console);
+    CHECK(strcmp(config.task[0].name, "sampler") == 0 && config.task[0].module == &info.module[0]);
+    CHECK(strcmp(config.task[0].args, "") == 0);
+    CHECK(task_with("console", NULL, 0) && config.task[0].console);
+    CHECK(task_with("args", "5000", 5) && strcmp(config.task[0].args, "5000") == 0);
+    CHECK(!task_with("console", "yes", 4) && strstr(error, "console has no value"));
+    CHECK(!task_with("priority", zero, 4) && strstr(error, "priority must be a number, 1 to 255"));
+    CHECK(!task_with("priority", big, 4) && !task_with("priority", zero, 3));
+    CHECK(!task_with("core", zero, 4) && strstr(error, "core 0 is the boot core"));
+    CHECK(!task_with("core", big, 4) && strstr(error, "there is no core 256; cores are 0 to 3"));
+    CHECK(!task_with("core", zero, 3) && strstr(error, "core must be one number"));
+    CHECK(!task_with("module", "x", 2) && strstr(error, "there is no boot module \"x\""));
+    CHECK(!task_with("module", "x", 1) && !task_with("prio", zero, 4));
+    CHECK(strstr(error, "unknown property prio; allowed are core, priority, module"));
+    char args[300] = {0};
+    memset(args, 'a', 255);
+    CHECK(task_with("args", args, 256));
+    memset(args, 'a', 256);
+    CHECK(!task_with("args", args, 257) && strstr(error, "up to 255 characters"));
+    /* Names, modules, cores of several. */
+    begin();
+    node("tasks", "sampler");
+    CHECK(refused("core is missing"));
+    begin();
+    task("other", 2);
+    CHECK(refused("there is no boot module \"other\""));
+    begin();
+    task("0123456789abcdef", 2);
+    CHECK(refused("a name has 1 to 15 letters"));
+    begin();
+    task("a.b", 2);
+    CHECK(refused("a name has"));
+    begin();
+    CHECK(fdt_setprop_string(blob, task("vmm", 2), "module", "sampler") == 0 &&
+          refused("two tasks named vmm"));
+    begin();
+    task("sampler", 2);
+    CHECK(fdt_setprop_string(blob, task("twin", 2), "module", "sampler") == 0);
+    CHECK(parse() && config.task_count == 2 && config.task[0].module == config.task[1].module);
+    /* libfdt makes no second node of a name; a text editor can. */
+    begin();
+    task("sampler", 2);
+    task("samplex", 2);
+    char *at = memmem(blob, fdt_totalsize(blob), "samplex", 8);
+    CHECK(at);
+    at[6] = 'r';
+    CHECK(refused("there are two tasks named sampler"));
+    for (int i = 0; i < 9; i++) {
+        char name[] = {(char)('a' + i), 0};
+        if (i == 0)
+            begin();
+        CHECK(fdt_setprop_string(blob, task(name, 2), "module", "sampler") == 0);
+    }
+    CHECK(refused("more than 8 tasks"));
+    /* Whose core it is. */
+    begin();
+    task("sampler", 2);
+    CHECK(fdt_setprop_u32(blob, 0, "host-cores", 2) == 0 && refused("core 2 is a task's"));
+    begin();
+    task("sampler", 1);
+    fdt32_t guest[2] = {0, cpu_to_fdt32(1)};
+    CHECK(fdt_setprop(blob, 0, "guest-cores", guest, 8) == 0 && refused("core 1 is a task's"));
+    begin();
+    CHECK(fdt_add_subnode(blob, task("sampler", 2), "x") > 0 && refused("no nodes in a task"));
+    begin();
+    CHECK(fdt_setprop_u32(blob, fdt_add_subnode(blob, 0, "tasks"), "core", 2) == 0 &&
+          refused("no properties"));
+}
+
+static bool channel_with(const char *name, const void *value, int size)
+{
+    begin();
+    task("sampler", 2);
+    channel("samples", "sampler", 8);
+    int at = fdt_path_offset(blob, "/channels/samples");
+    CHECK(fdt_setprop(blob, at, name, value, size) == 0);
+    return parse();
+}
+
+static void test_channels(void)
+{
+    static const uint8_t zero[4], odd[4] = {0, 0, 0x10, 1}, page[4] = {0, 0, 0x10, 0}, most[4] = {1, 0, 0, 0},
+                                  more[4] = {1, 0, 0x10, 0};
+
+    info.module_count = 0;
+    add_module("sampler");
+    add_module("other");
+    CHECK(channel_with("size", page, 4) && config.channel_count == 1 && config.channel[0].size == 4096);
+    CHECK(config.channel[0].task[0] == 0 && config.channel[0].task[1] == CONFIG_LINUX);
+    CHECK(channel_with("size", most, 4) && config.channel[0].size == 16 << 20);
+    CHECK(!channel_with("size", more, 4) && !channel_with("size", zero, 4) && !channel_with("size", odd, 4));
+    CHECK(!channel_with("size", page, 3) && strstr(error, "size must be a multiple of 4096"));
+    CHECK(!channel_with("task", "sample", 7) && strstr(error, "there is no task \"sample\""));
+    CHECK(!channel_with("task", "sampler\0sampler", 16) && strstr(error, "both ends are the same task"));
+    CHECK(!channel_with("task", "sampler", 7) && !channel_with("task", "", 0));
+    CHECK(!channel_with("tasks", "sampler", 8) &&
+          strstr(error, "unknown property tasks; allowed are task, size"));
+    begin();
+    node("channels", "samples");
+    CHECK(refused("task is missing"));
+    begin();
+    task("sampler", 2);
+    task("other", 3);
+    channel("between", "other\0sampler", 14);
+    CHECK(parse() && config.channel[0].task[0] + config.channel[0].task[1] == 1);
+    begin();
+    task("sampler", 2);
+    channel("samples", "sampler", 8);
+    channel("samplex", "sampler", 8);
+    char *at = memmem(blob, fdt_totalsize(blob), "samplex", 8);
+    CHECK(parse() && config.channel_count == 2 && at);
+    at[6] = 's';
+    CHECK(refused("there are two channels named samples"));
+    begin();
+    task("sampler", 2);
+    for (int i = 0; i < 17; i++) {
+        char name[] = {(char)('a' + i), 0};
+        channel(name, "sampler", 8);
+    }
+    CHECK(refused("more than 16 channels"));
+}
+
 /* Damaged blobs of exactly their size, so that a read beyond is found. */
 static void test_damage(void)
 {
     uint64_t seed = 4711;
-    unsigned char good[512];
+    unsigned char good[1024];
 
     begin();
     CHECK(fdt_setprop_u32(blob, 0, "host-cores", 3) == 0);
     CHECK(fdt_setprop_string(blob, 0, "bootargs", "quiet") == 0);
     CHECK(fdt_setprop_string(blob, 0, "on-error", "stop") == 0);
     CHECK(fdt_setprop_string(blob, 0, "hide", "/pl031@9010000") == 0);
+    CHECK(fdt_setprop_string(blob, task("sampler", 2), "args", "1000") == 0);
+    task("other", 1);
+    channel("samples", "sampler", 8);
+    channel("between", "other\0sampler", 14);
     CHECK(fdt_pack(blob) == 0 && fdt_totalsize(blob) <= sizeof(good));
     uint32_t size = fdt_totalsize(blob);
     memcpy(good, blob, size);
@@ -165,7 +349,8 @@ static void test_damage(void)
                                                      ? (unsigned char)random_next(&seed)
                                                      : (unsigned char)(random_next(&seed) % 9);
         if (config_parse(&config, damaged, size, &info, machine, error))
-            CHECK(config.guest_cores & 1 && !(config.guest_cores & config.host_cores));
+            CHECK(config.guest_cores & 1 && !(config.guest_cores & config.host_cores) &&
+                  config.task_count <= 2 && config.channel_count <= 2);
         free(damaged);
     }
 }
@@ -181,6 +366,8 @@ int main(int argc, char **argv)
     test_cores();
     test_strings();
     test_shape();
+    test_tasks();
+    test_channels();
     test_damage();
     free(machine);
     return 0;

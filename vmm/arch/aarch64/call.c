@@ -38,6 +38,34 @@ status_t call_mem_map(uint64_t space, uint64_t mem, uint64_t offset, uint64_t ad
     return svc(ORD_CALL_MEM_MAP, space, mem, offset, address, size, rights, NULL);
 }
 
+status_t call_mem_unmap(uint64_t space, uint64_t address, uint64_t size)
+{
+    return svc4(ORD_CALL_MEM_UNMAP, space, address, size, 0);
+}
+
+status_t call_task_create(uint64_t dst, const char *name, uint64_t length, uint64_t cores,
+                          uint64_t priority_limit)
+{
+    return svc(ORD_CALL_TASK_CREATE, dst, (uintptr_t)name, length, cores, priority_limit, 0, NULL);
+}
+
+status_t call_cap_copy(uint64_t task, uint64_t slot, uint64_t source, uint64_t rights)
+{
+    return svc4(ORD_CALL_CAP_COPY, task, slot, source, rights);
+}
+
+status_t call_task_start(uint64_t task, uint64_t entry, uint64_t stack_top, uint64_t argument, uint64_t core,
+                         uint64_t priority)
+{
+    return svc(ORD_CALL_TASK_START, task, entry, stack_top, argument, core, priority, NULL);
+}
+
+status_t call_vm_channel(uint64_t vm, uint64_t channel, uint64_t signal, uint64_t bits, uint64_t take,
+                         uint64_t irq)
+{
+    return svc(ORD_CALL_VM_CHANNEL, vm, channel, signal, bits, take, irq, NULL);
+}
+
 status_t call_vm_create(uint64_t dst, uint64_t intid)
 {
     return svc4(ORD_CALL_VM_CREATE, dst, intid, 0, 0);

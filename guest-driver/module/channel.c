@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Channels to host tasks: /dev/outrider/NAME for each node "outrider,channel-1.0" of the device tree.
+ *
+ *   mmap   its memory, shared and cacheable; lseek() to the end says how much
+ *   read   8 bytes: how often the task has signalled since somebody last read that; waits until it is not 0
+ *   write  8 bytes, not 0: signals the task, once
+ *   poll   readable if a read would not wait
+ *
+ * The truth is the hypervisor's count of signals; the interrupt says that it has changed.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/interrupt.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/mod_devicetable.h>
+#include <linux/module.h>
+#include <linux/of.h>
+#include <linux/platform_device.h>
+#include <linux/poll.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
+#include <linux/wait.h>
+
+#include "compat.h"
+#include "hypercall.h"
+#include "thread.h"
+
+#define CHANNEL_COMPATIBLE "outrider,channel-1.0"
+
+/* Open files hold the module, and the device cannot be unbound: it outlives them. */
+struct channel {
+	struct miscdevice misc;
+	u32 id;
+	phys_addr_t memory;
+	resource_size_t size;
+	wait_queue_head_t wait;
+	spinlock_t lock; /* the rest */
+	u64 total;       /* signals that the hypervisor has counted */
+	u64 unread;
+};
+
+/* Takes what has been signalled. Any context but a hard interrupt of PREEMPT_RT, where the handler is a
+ * thread. */
+static void channel_update(struct channel *c)
+{
+	struct arm_smccc_res res;
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	if (hvd_call(ORD_HC_NOTIFY_TAKE, c->id, 0, 0, 0, &res) == ORD_OK) {
+		c->unread += res.a2 - c->total;
+		c->total = res.a2;
+	}
+	spin_unlock_irqrestore(&c->lock, flags);
+}
+
+static irqreturn_t channel_interrupt(int irq, void *data)
+{
+	struct channel *c = data;
+
+	channel_update(c);
+	wake_up_interruptible_poll(&c->wait, EPOLLIN | EPOLLRDNORM);
+	return IRQ_HANDLED;
+}
+
+static struct channel *channel_of(struct file *file)
+{
+	return container_of(file->private_data, struct channel, misc);
+}
+
+/* One reader gets the count; others wait on. */
+static u64 channel_take(struct channel *c)
+{
+	u64 count;
+
+	spin_lock_irq(&c->lock);
+	count = c->unread;
+	c->unread = 0;
+	spin_unlock_irq(&c->lock);
+	return count;
+}
+
+static ssize_t channel_read(struct file *file, char __user *buffer, size_t size, loff_t *offset)
+{
+	struct channel *c = channel_of(file);
+	u64 count;
+	int err;
+
+	if (size < sizeof(count))
+		return -EINVAL;
+	count = channel_take(c);
+	if (!count) {
+		if (file->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		err = wait_event_interruptible_exclusive(c->wait, (count = channel_take(c)));
+		if (err)
+			return err;
+	}
+	return copy_to_user(buffer, &count, sizeof(count)) ? -EFAULT : sizeof(count);
+}
+
+static ssize_t channel_write(struct file *file, const char __user *buffer, size_t size, loff_t *offset)
+{
+	struct channel *c = channel_of(file);
+	struct arm_smccc_res res;
+	u64 value;
+	long status;
+
+	if (size != sizeof(value))
+		return -EINVAL;
+	if (copy_from_user(&value, buffer, sizeof(value)))
+		return -EFAULT;
+	if (!value)
+		return -EINVAL;
+	/* What was written to the memory comes first. */
+	mb();
+	status = hvd_call(ORD_HC_NOTIFY_SIGNAL, c->id, 0, 0, 0, &res);
+	return status == ORD_OK ? (ssize_t)size : hvd_status_errno(status);
+}
+
+static __poll_t channel_poll(struct file *file, poll_table *table)
+{
+	struct channel *c = channel_of(file);
+
+	poll_wait(file, &c->wait, table);
+	return EPOLLOUT | EPOLLWRNORM | (READ_ONCE(c->unread) ? EPOLLIN | EPOLLRDNORM : 0);
+}
+
+static int channel_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct channel *c = channel_of(file);
+
+	/* A private copy would not be shared with anybody. */
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	return vm_iomap_memory(vma, c->memory, c->size);
+}
+
+static loff_t channel_llseek(struct file *file, loff_t offset, int whence)
+{
+	return fixed_size_llseek(file, offset, whence, channel_of(file)->size);
+}
+
+static const struct file_operations channel_fops = {
+	.owner = THIS_MODULE,
+	.read = channel_read,
+	.write = channel_write,
+	.poll = channel_poll,
+	.mmap = channel_mmap,
+	.llseek = channel_llseek,
+};
+
+static int channel_probe(struct platform_device *pdev)
+{
+	struct device *dev = &pdev->dev;
+	struct resource *memory = platform_get_resource(pdev, IORESOURCE_MEM, 0);
+	struct channel *c = devm_kzalloc(dev, sizeof(*c), GFP_KERNEL);
+	const char *label;
+	int irq, err;
+
+	if (!c)
+		return -ENOMEM;
+	if (!(hvd_features & ORD_FEATURE_NOTIFY) || !memory || !PAGE_ALIGNED(memory->start) ||
+	    !PAGE_ALIGNED(resource_size(memory)) || of_property_read_u32(dev->of_node, "channel", &c->id) ||
+	    of_property_read_string(dev->of_node, "label", &label))
+		return dev_err_probe(dev, -EINVAL, "the node of this channel lacks something\n");
+	irq = platform_get_irq(pdev, 0);
+	if (irq < 0)
+		return irq;
+	c->memory = memory->start;
+	c->size = resource_size(memory);
+	init_waitqueue_head(&c->wait);
+	spin_lock_init(&c->lock);
+	c->misc.minor = MISC_DYNAMIC_MINOR;
+	c->misc.name = devm_kasprintf(dev, GFP_KERNEL, "outrider-%s", label);
+	c->misc.nodename = devm_kasprintf(dev, GFP_KERNEL, "outrider/%s", label);
+	c->misc.fops = &channel_fops;
+	c->misc.parent = dev;
+	c->misc.mode = 0660;
+	if (!c->misc.name || !c->misc.nodename)
+		return -ENOMEM;
+	err = devm_request_irq(dev, irq, channel_interrupt, 0, c->misc.name, c);
+	if (err)
+		return err;
+	/* From before the interrupt was enabled. */
+	channel_update(c);
+	err = misc_register(&c->misc);
+	if (err)
+		return err;
+	platform_set_drvdata(pdev, c);
+	return 0;
+}
+
+static HVD_REMOVE_TYPE channel_remove(struct platform_device *pdev)
+{
+	struct channel *c = platform_get_drvdata(pdev);
+
+	misc_deregister(&c->misc);
+	HVD_REMOVE_RETURN;
+}
+
+static const struct of_device_id channel_match[] = { { .compatible = CHANNEL_COMPATIBLE }, {} };
+
+static struct platform_driver channel_driver = {
+	.probe = channel_probe,
+	.remove = channel_remove,
+	.driver = {
+		.name = "hvdetach-channel",
+		.of_match_table = channel_match,
+		.suppress_bind_attrs = true,
+	},
+};
+
+int hvd_channel_init(void)
+{
+	return platform_driver_register(&channel_driver);
+}
+
+void hvd_channel_exit(void)
+{
+	platform_driver_unregister(&channel_driver);
+}
