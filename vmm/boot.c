@@ -202,6 +202,8 @@ bool boot_make_vm(struct boot *boot)
         return false;
     log_cores("guest", vm->config.guest_cores);
     log_cores("host", vm->config.host_cores);
+    if (vm->config.shared_cores)
+        log_cores("shared", vm->config.shared_cores);
     log_memory(&vm->ram, &boot->reserved);
     return true;
 }

@@ -26,7 +26,9 @@ status_t call_task_start(uint64_t task, uint64_t entry, uint64_t stack_top, uint
 status_t call_vm_channel(uint64_t vm, uint64_t channel, uint64_t signal, uint64_t bits, uint64_t take,
                          uint64_t irq) MUST_CHECK;
 status_t call_vm_create(uint64_t dst, uint64_t intid) MUST_CHECK;
-status_t call_vm_add_core(uint64_t vm, uint64_t core, uint64_t priority_limit) MUST_CHECK;
+/* budget and period in microseconds; 0: the core runs no vCPU */
+status_t call_vm_add_core(uint64_t vm, uint64_t core, uint64_t priority_limit, uint64_t budget,
+                          uint64_t period) MUST_CHECK;
 status_t call_vm_stop(uint64_t vm);
 status_t call_vm_watchdog(uint64_t vm, uint64_t milliseconds) MUST_CHECK;
 status_t call_thread_create(uint64_t dst, void (*entry)(void *), void *stack_top, void *argument,

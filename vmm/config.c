@@ -23,6 +23,8 @@ void config_default(struct config *config, const struct ord_bootinfo *boot)
         .on_error = POLICY_OFF,
         .on_hang = POLICY_REPORT,
         .watchdog = 60,
+        .budget = 95000,
+        .period = 100000,
     };
 }
 
@@ -54,6 +56,30 @@ static bool parse_host_cores(struct parse *p, const char *name, const void *valu
 static bool parse_guest_cores(struct parse *p, const char *name, const void *value, int size)
 {
     return parse_cores(p, name, value, size, &p->config->guest_cores);
+}
+
+static bool parse_shared_cores(struct parse *p, const char *name, const void *value, int size)
+{
+    return parse_cores(p, name, value, size, &p->config->shared_cores);
+}
+
+static bool parse_budget(struct parse *p, const char *name, const void *value, int size)
+{
+    if (size != 4)
+        return FAIL(p, "%s must be a number of microseconds, such as <95000>; 0: no limit", name);
+    p->config->budget = fdt32_ld(value);
+    p->budget_given = true;
+    return true;
+}
+
+static bool parse_period(struct parse *p, const char *name, const void *value, int size)
+{
+    if (size != 4 || fdt32_ld(value) < ORD_PERIOD_MIN || fdt32_ld(value) > ORD_PERIOD_MAX)
+        return FAIL(p, "%s must be a number of microseconds, %u to %u, such as <100000>", name,
+                    ORD_PERIOD_MIN, ORD_PERIOD_MAX);
+    p->config->period = fdt32_ld(value);
+    p->period_given = true;
+    return true;
 }
 
 /* Whether the value is one or more non-empty strings, each terminated. */
@@ -188,17 +214,25 @@ static const struct {
     const char *name;
     bool (*parse)(struct parse *p, const char *name, const void *value, int size);
 } properties[] = {
-    {"compatible", parse_compatible},   {"host-cores", parse_host_cores},
-    {"guest-cores", parse_guest_cores}, {"bootargs", parse_bootargs},
-    {"on-poweroff", parse_on_poweroff}, {"on-reset", parse_on_reset},
-    {"on-error", parse_on_error},       {"on-hang", parse_on_hang},
-    {"watchdog", parse_watchdog},       {"hide", parse_hide},
+    {"compatible", parse_compatible},
+    {"host-cores", parse_host_cores},
+    {"guest-cores", parse_guest_cores},
+    {"bootargs", parse_bootargs},
+    {"on-poweroff", parse_on_poweroff},
+    {"on-reset", parse_on_reset},
+    {"on-error", parse_on_error},
+    {"on-hang", parse_on_hang},
+    {"watchdog", parse_watchdog},
+    {"hide", parse_hide},
+    {"shared-cores", parse_shared_cores},
+    {"budget", parse_budget},
+    {"period", parse_period},
 };
 #define PROPERTY_COUNT (sizeof(properties) / sizeof(properties[0]))
 
 static bool parse_property(struct parse *p, const char *name, const void *value, int size)
 {
-    char allowed[160];
+    char allowed[200];
     size_t length = 0;
 
     for (size_t i = 0; i < PROPERTY_COUNT; i++)
@@ -208,6 +242,30 @@ static bool parse_property(struct parse *p, const char *name, const void *value,
         length += text_format(allowed + length, sizeof(allowed) - length, "%s%s", i > 1 ? ", " : "",
                               properties[i].name);
     return FAIL(p, "unknown property %s; allowed are %s", name, allowed);
+}
+
+static bool finish_shared(struct parse *p)
+{
+    struct config *config = p->config;
+    uint32_t host = config->shared_cores & config->host_cores;
+    uint32_t idle = config->shared_cores & ~config->guest_cores & ~host;
+
+    if (host)
+        return FAIL(p, "core %u is in host-cores and in shared-cores: Linux does not run there",
+                    (unsigned)__builtin_ctz(host));
+    if (idle)
+        return FAIL(p, "core %u is in shared-cores and not in guest-cores: Linux does not run there",
+                    (unsigned)__builtin_ctz(idle));
+    if (!config->shared_cores && (p->budget_given || p->period_given))
+        return FAIL(p, "%s is for shared-cores, and there are none", p->budget_given ? "budget" : "period");
+    if (p->period_given && !p->budget_given)
+        config->budget = config->period / 100 * 95;
+    if (!config->budget)
+        config->budget = config->period;
+    if (config->budget > config->period)
+        return FAIL(p, "budget = <%u> is more than the period, %u microseconds", config->budget,
+                    config->period);
+    return true;
 }
 
 /* What no property can say alone. */
@@ -235,13 +293,13 @@ static bool parse_finish(struct parse *p)
     if (!(config->guest_cores & boot_core))
         return FAIL(p, "guest-cores must name core %u, the boot core",
                     boot_core ? (unsigned)__builtin_ctz(boot_core) : 0);
-    return true;
+    return finish_shared(p);
 }
 
 bool config_parse(struct config *config, const void *blob, uint64_t size, const struct ord_bootinfo *boot,
                   const void *machine, char *error)
 {
-    struct parse parse = {config, boot, machine, error};
+    struct parse parse = {.config = config, .boot = boot, .machine = machine, .error = error};
     struct parse *p = &parse;
     int offset, child;
 

@@ -41,9 +41,11 @@ struct config_channel {
 #define CONFIG_LINUX ~0u
 
 struct config {
-    uint32_t host_cores;  /* bit per core index of the boot information */
-    uint32_t guest_cores; /* never empty after a successful parse */
-    const char *bootargs; /* in the blob; NULL if not given */
+    uint32_t host_cores;     /* bit per core index of the boot information */
+    uint32_t guest_cores;    /* never empty after a successful parse */
+    uint32_t shared_cores;   /* those of guest_cores that detached threads may run on, too */
+    uint32_t budget, period; /* microseconds: how long they may keep Linux waiting there. Equal: always */
+    const char *bootargs;    /* in the blob; NULL if not given */
     enum policy on_poweroff, on_reset, on_error, on_hang;
     uint32_t watchdog; /* seconds; 0: none */
     const char *hide;  /* in the blob: hide_size bytes of NUL-terminated paths */

@@ -12,6 +12,7 @@ struct parse {
     const struct ord_bootinfo *boot;
     const void *machine;
     char *error;
+    bool budget_given, period_given;
 };
 
 #define FAIL(p, ...) (text_format((p)->error, CONFIG_ERROR_MAX, "configuration: " __VA_ARGS__), false)

@@ -7,6 +7,10 @@
 #define VCPU_PRIORITY   50
 #define VCPU_STACK_SIZE 16384
 #define HOST_PRIORITY   255 /* highest that a detached thread may have on a host core */
+/* On a core that both run on, the VMM goes before detached threads: it holds locks that other vCPUs wait for.
+ */
+#define SHARED_PRIORITY      254
+#define SHARED_VCPU_PRIORITY 255
 
 static uint32_t cap_next = ORD_CAP_FIRST_FREE;
 
@@ -67,6 +71,21 @@ static bool vm_map_ram(struct vm *vm)
     return true;
 }
 
+/* Lets detached threads run there, if they may. */
+static bool vm_add_core(struct vm *vm, uint32_t core)
+{
+    const struct config *config = &vm->config;
+    status_t status = ORD_OK;
+
+    if (config->host_cores & 1u << core)
+        status = call_vm_add_core(vm->cap, core, HOST_PRIORITY, 0, 0);
+    else if (config->shared_cores & 1u << core)
+        status = call_vm_add_core(vm->cap, core, SHARED_PRIORITY, config->budget, config->period);
+    if (status != ORD_OK)
+        log_line("core %u cannot become a host core (%ld)", core, (long)status);
+    return status == ORD_OK;
+}
+
 bool vm_create(struct vm *vm)
 {
     const struct ord_bootinfo *boot = vm->boot;
@@ -78,15 +97,9 @@ bool vm_create(struct vm *vm)
         log_line("the VM cannot be created (%ld)", (long)status);
         return false;
     }
-    for (uint32_t core = 0; core < boot->core_count; core++) {
-        if (!(vm->config.host_cores & 1u << core))
-            continue;
-        status = call_vm_add_core(vm->cap, core, HOST_PRIORITY);
-        if (status != ORD_OK) {
-            log_line("core %u cannot become a host core (%ld)", core, (long)status);
+    for (uint32_t core = 0; core < boot->core_count; core++)
+        if (!vm_add_core(vm, core))
             return false;
-        }
-    }
     for (uint32_t core = 0; core < boot->core_count; core++)
         if ((vm->config.guest_cores & 1u << core) && (boot->core[core].flags & ORD_BOOTINFO_CORE_BOOT))
             vm_list_vcpu(vm, core);
@@ -109,7 +122,8 @@ static status_t vm_create_vcpu(struct vm *vm, struct vcpu *vcpu)
     status = call_notify_create(vcpu->notify_cap);
     if (status == ORD_OK)
         status = call_thread_create(vcpu->thread_cap, vcpu_thread, stack + VCPU_STACK_SIZE, vcpu, vcpu->core,
-                                    VCPU_PRIORITY);
+                                    vm->config.shared_cores & 1u << vcpu->core ? SHARED_VCPU_PRIORITY
+                                                                               : VCPU_PRIORITY);
     vcpu->state = (struct ord_vcpu_state *)(vm_state_base + (uint64_t)vcpu->index * ORD_PAGE_SIZE);
     if (status == ORD_OK)
         status = call_vcpu_create(vcpu->cap, vm->cap, vcpu->thread_cap, vcpu->affinity, vcpu->state);

@@ -78,7 +78,7 @@
 
 /* Flags of core_info(). */
 #define ORD_CORE_GUEST       (1u << 0) /* runs vCPUs of this VM */
-#define ORD_CORE_HOST        (1u << 1) /* detached threads of this VM may run on it */
+#define ORD_CORE_HOST        (1u << 1) /* detached threads of this VM may run on it; with GUEST: before its vCPU */
 #define ORD_CORE_RUNNING     (1u << 2) /* a detached thread executes on it now */
 #define ORD_CORE_SHARED      (1u << 3) /* has contexts, all of them created with ORD_CREATE_SHARED */
 #define ORD_CORE_FLAGS       0xffffu
@@ -142,7 +142,8 @@ struct ord_stats {
     uint64_t hostcalls;  /* served by the hypervisor, without leaving */
     uint64_t exits;      /* all entries to the hypervisor while the thread ran */
     uint64_t preempted;  /* times that another thread of its core went before it */
-    uint64_t reserved[7];
+    uint64_t throttled;  /* times that it waited for its core's vCPU: the budget was used up */
+    uint64_t reserved[6];
 };
 ORD_ASSERT(sizeof(struct ord_stats) == 128);
 

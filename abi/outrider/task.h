@@ -25,14 +25,16 @@ enum ord_call {
     ORD_CALL_MEM_UNMAP = 2,
     /* vm_create(dst, vPPI INTID of the virtual exception 16..31) */
     ORD_CALL_VM_CREATE = 3,
-    /* vm_add_core(vm cap, core index, prio limit): gives the core to the VM as a host core. */
+    /* vm_add_core(vm cap, core index, prio limit, budget, period): gives the core to the VM as a host core.
+     * Budget and period 0: it runs no vCPU. Else it may, one that is created later: detached threads go
+     * before it, for `budget` of each `period` microseconds in which it wants to run (the same: always). */
     ORD_CALL_VM_ADD_CORE = 4,
     /* thread_create(dst, entry, stack pointer, argument in x0, core index, priority): ready at once. */
     ORD_CALL_THREAD_CREATE = 5,
     /* vcpu_create(dst, vm cap, thread cap, MPIDR affinity, state page address): makes that thread of the
      * caller's task the one that runs the vCPU; the hypervisor maps the state page (struct
      * ord_vcpu_state) into the caller's task at the address. A core runs one vCPU of a VM, and none if it is
-     * a host core (BUSY). */
+     * a host core without a period (BUSY). */
     ORD_CALL_VCPU_CREATE = 6,
     /* vcpu_reset(vcpu cap): all EL1 registers to their reset values, pending interrupts dropped. x, pc,
      * pstate are then taken from the state page. Only by the vCPU's thread. */
@@ -102,6 +104,8 @@ enum ord_call {
 
 #define ORD_CONSOLE_MAX  256
 #define ORD_WATCHDOG_MAX 86400000u
+#define ORD_PERIOD_MIN   1000u
+#define ORD_PERIOD_MAX   1000000u
 
 /* Rights to a notification. With BIT(n), only bit n can be signalled. */
 #define ORD_NOTIFY_SIGNAL (1u << 0)

@@ -33,10 +33,12 @@ def core_list(text, smp):
     return sorted(cores)
 
 
-def config_text(cores):
+def config_text(cores, shared=(), budget=None, period=None):
     """The VM's configuration as device-tree source."""
-    line = f"    host-cores = <{' '.join(map(str, cores))}>;\n" if cores else ""
-    return f'/dts-v1/;\n/ {{\n    compatible = "outrider,config";\n{line}}};\n'
+    properties = {"host-cores": cores, "shared-cores": shared,
+                  "budget": [] if budget is None else [budget], "period": [] if period is None else [period]}  # fmt: skip
+    lines = "".join(f"    {name} = <{' '.join(map(str, cells))}>;\n" for name, cells in properties.items() if cells)
+    return f'/dts-v1/;\n/ {{\n    compatible = "outrider,config";\n{lines}}};\n'
 
 
 def config_compile(source, target):

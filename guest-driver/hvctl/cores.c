@@ -58,8 +58,6 @@ static const char *core_problem(const struct ord_ioc_info *info, uint32_t number
     if (!(core->flags & ORD_CORE_HOST))
         return core->flags & ORD_CORE_GUEST ? "core %u belongs to Linux; 'hvctl info' lists host cores"
                                             : "core %u is not a host core of this machine; see 'hvctl info'";
-    if (core->flags & ORD_CORE_GUEST)
-        return "core %u runs Linux; 'hvctl info' lists host cores";
     if (!now || !core->context || (shared && core->flags & ORD_CORE_SHARED))
         return NULL;
     return shared ? "core %u is busy with a thread that does not share it; 'hvctl ps' shows which"
@@ -94,7 +92,8 @@ bool cores_all(int fd, struct cores *cores, bool shared)
     if (!device_info(fd, &info))
         return false;
     for (uint32_t i = 0; i < info.core_count && cores->count < ORD_GROUP_CORES_MAX; i++)
-        if (!core_problem(&info, i, shared, true))
+        /* One that runs Linux, too, must be named. */
+        if (!(info.core[i].flags & ORD_CORE_GUEST) && !core_problem(&info, i, shared, true))
             cores->core[cores->count++] = i;
     if (!cores->count)
         complain("no host core is free%s; 'hvctl info' lists the cores", shared ? " or shared" : "");

@@ -20,6 +20,7 @@ static const struct counter {
     {"hostcalls", "host calls", offsetof(struct ord_stats, hostcalls)},
     {"exits", "entries to the hypervisor", offsetof(struct ord_stats, exits)},
     {"preempted", "preempted by others", offsetof(struct ord_stats, preempted)},
+    {"throttled", "budget used up", offsetof(struct ord_stats, throttled)},
 };
 
 #define COUNTER_COUNT (sizeof(counters) / sizeof(counters[0]))

@@ -176,7 +176,8 @@ static u32 context_choose(bool shared)
 	struct hvd_core info;
 
 	for (i = 0; hvd_core_info(i, &info) == 0; i++) {
-		if (!(info.flags & ORD_CORE_HOST) || info.count >= least)
+		/* Not one that runs Linux, too: its CPU is not to be slowed down without being asked. */
+		if (!(info.flags & ORD_CORE_HOST) || (info.flags & ORD_CORE_GUEST) || info.count >= least)
 			continue;
 		if (info.count && !(shared && (info.flags & ORD_CORE_SHARED)))
 			continue;

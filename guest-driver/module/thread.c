@@ -501,9 +501,17 @@ void hvd_thread_end(struct hvd_thread *t)
 /* Its kernel side sleeps for it, or looks at the flags before it does. */
 static void thread_wake(struct hvd_thread *t)
 {
+	struct hvd_core core;
+
 	smp_mb(); /* flags before wait word: pairs with park_wait() */
 	if (READ_ONCE(t->frame->wait))
 		wake_up_process(t->task);
+	/*
+	 * On a core that it shares with a CPU of Linux, its kernel side may be waiting for that very CPU,
+	 * which waits for it. An event that nobody has asked for any more does no harm.
+	 */
+	if (!hvd_core_info(t->core, &core) && (core.flags & ORD_CORE_GUEST))
+		hvd_call_recall(t->context);
 }
 
 /**

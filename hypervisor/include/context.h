@@ -55,6 +55,9 @@ void context_handle_stop(struct context *c);
 /* Another thread of its core goes before it. */
 void context_preempted(struct context *c);
 
+/* It could run, but the budget of its core is used up. */
+void context_throttled(struct context *c);
+
 /* Ends a run: registers are in the frame already; writes the event and tells the guest. */
 void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64_t far, uint64_t ipa);
 

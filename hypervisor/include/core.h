@@ -9,10 +9,15 @@
  * The highest priority runs; among equals, each has turns of CORE_SLICE_MS. Who is preempted by a higher one
  * stays first and has the rest of its turn later. With one ready thread of the highest priority there is no
  * timer: nothing interrupts it.
+ *
+ * A core may run a vCPU and detached threads. Then the vCPU's thread has the lowest priority while it is in
+ * the guest, so that it runs when they do not, or when their budget is used up (budget.h); and the highest
+ * one while it is in the VMM, which other vCPUs may wait for.
  */
 #ifndef HV_CORE_H
 #define HV_CORE_H
 
+#include "budget.h"
 #include "thread.h"
 #include "timer.h"
 #include "types.h"
@@ -50,6 +55,7 @@ struct core {
     struct thread *running; /* ran last, and has not blocked since */
     struct timer slice;     /* end of its turn; armed only while others of its priority are ready */
     bool slice_armed;
+    struct budget budget; /* of detached threads, if it runs a vCPU, too */
     struct timer_queue timers;
     struct arch_core arch;
     /* statistics */

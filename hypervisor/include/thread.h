@@ -29,6 +29,10 @@ enum thread_state {
     THREAD_DEAD,
 };
 
+/* Of a vCPU's thread on a core that detached threads may run on, too, while it is in the guest. They have
+ * ORD_PRIO_MIN at least. */
+#define THREAD_PRIO_GUEST 0
+
 /* Requests from other cores. */
 #define THREAD_OP_WAKE   BIT(0) /* make it ready */
 #define THREAD_OP_NOTIFY BIT(1) /* the notification that it waits for has bits */
@@ -67,6 +71,8 @@ void thread_block(struct thread *t);
 status_t thread_sleep(struct thread *t, uint64_t until) MUST_CHECK;
 /* Wakes a blocked host thread of this core at that time, unless it is woken before. */
 void thread_alarm(struct thread *t, uint64_t at);
+/* Another priority, for a thread of this core. */
+void thread_set_prio(struct thread *t, uint8_t prio);
 /* Posts ops to t's core and makes that core look at them. Any core. */
 void thread_post(struct thread *t, uint32_t ops);
 /* Ends t (this core's) as it asked; its task ends with the last thread. */

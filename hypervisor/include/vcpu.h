@@ -19,6 +19,9 @@ struct vcpu {
     uint32_t index;
     uint64_t mpidr;
     bool kicked;
+    bool preempted; /* ready, and others run: looks at what is pending before it goes on */
+    bool below;     /* its core is for detached threads, too */
+    uint8_t prio;   /* of its thread in the VMM */
     /* Watchdog. The timer looks from time to time, while the guest runs; `since` is read by all cores. */
     struct timer watch;
     bool watch_armed, hang;
@@ -48,6 +51,9 @@ void vcpu_pend(struct vcpu *v, uint32_t intid);
 /* THREAD_OP_IRQ / _KICK on the vCPU's core. */
 void vcpu_handle_irq(struct vcpu *v);
 void vcpu_handle_kick(struct vcpu *v);
+
+/* On each way into the guest, before it is loaded: from now on interrupts must be told to this core. */
+void vcpu_resume(struct vcpu *v);
 
 /* On each way into the guest: the watchdog looks on. */
 void vcpu_watch(struct vcpu *v);

@@ -27,6 +27,8 @@ struct vm {
     uint32_t hangs;
     uint8_t vppi;                     /* INTID of the virtual exception */
     uint32_t guest_cores, host_cores; /* masks of core indices */
+    uint32_t shared_cores;            /* those of host_cores that run a vCPU, too */
+    bool throttled;                   /* it has been said that a budget was used up */
     uint8_t prio_limit[ORD_CORES_MAX];
     struct vcpu *vcpu[ORD_CORES_MAX];
     uint32_t vcpu_count;
@@ -45,7 +47,15 @@ uint32_t space_id(void);
 status_t vm_create(uint64_t vppi, struct vm **out) MUST_CHECK;
 /* BAD_CORE, BUSY (runs a vCPU or is another VM's), BAD_PARAM (limit). */
 status_t vm_add_core(struct vm *vm, uint64_t core, uint64_t prio_limit) MUST_CHECK;
-/* With vm->lock held: the core runs a vCPU from now on. BUSY: it runs one of this VM, or is a host core. */
+/*
+ * The same, but the core runs a vCPU of this VM, too, which is created later. Detached threads have a higher
+ * priority, and may keep it waiting for `budget` of each `period` (microseconds; the same: always).
+ * BAD_PARAM: budget 0 or more than the period; period not 1 ms to 1 s.
+ */
+status_t vm_share_core(struct vm *vm, uint64_t core, uint64_t prio_limit, uint64_t budget,
+                       uint64_t period) MUST_CHECK;
+/* With vm->lock held: the core runs a vCPU from now on. BUSY: it runs one of this VM, or is a
+ * host core that it does not share. */
 status_t vm_take_guest_core(struct vm *vm, uint32_t core) MUST_CHECK;
 /* Says once on the console how the VM's memory is mapped. */
 void vm_report(struct vm *vm);

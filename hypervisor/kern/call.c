@@ -85,7 +85,10 @@ static status_t do_vm_add_core(struct thread *t, const uint64_t arg[6], uint64_t
 {
     struct vm *vm = object(t, arg[0], CAP_VM);
 
-    return vm ? vm_add_core(vm, arg[1], arg[2]) : ORD_BAD_CAP;
+    if (!vm)
+        return ORD_BAD_CAP;
+    return arg[3] | arg[4] ? vm_share_core(vm, arg[1], arg[2], arg[3], arg[4])
+                           : vm_add_core(vm, arg[1], arg[2]);
 }
 
 static status_t do_thread_create(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,

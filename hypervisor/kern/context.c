@@ -32,7 +32,8 @@ static void quit_core(struct core *core)
     WRITE_ONCE(core->contexts, core->contexts - 1);
 }
 
-/* Finds a host core for c: the one asked for, or of those that have room one with the fewest contexts. */
+/* Finds a host core for c: the one asked for, or of those that have room and no vCPU one with the fewest
+ * contexts. */
 static status_t find_core(struct vm *vm, struct context *c, uint64_t core, struct core **out)
 {
     struct core *best = NULL;
@@ -45,7 +46,7 @@ static status_t find_core(struct vm *vm, struct context *c, uint64_t core, struc
         best = has_room(&cores[core], c) ? &cores[core] : NULL;
     }
     for (uint32_t i = 0; core == ORD_CORE_ANY && i < core_count; i++)
-        if ((vm->host_cores & BIT(i)) && has_room(&cores[i], c) &&
+        if ((vm->host_cores & ~vm->shared_cores & BIT(i)) && has_room(&cores[i], c) &&
             (!best || cores[i].contexts < best->contexts))
             best = &cores[i];
     *out = best;
@@ -169,6 +170,8 @@ static status_t close_context(struct vm *vm, struct context *c)
         return ORD_BUSY;
     while (in_hand(c)) {
         spin_unlock(&vm->lock);
+        /* It may be this very core that has it in its mailbox, or the other one may wait for this one. */
+        core_drain(core_self());
         cpu_relax();
         spin_lock(&vm->lock);
     }
@@ -252,6 +255,16 @@ void context_handle_stop(struct context *c)
 void context_preempted(struct context *c)
 {
     c->frame->stats.preempted = ++c->stats.preempted;
+}
+
+void context_throttled(struct context *c)
+{
+    struct vm *vm = c->vm;
+
+    c->frame->stats.throttled = ++c->stats.throttled;
+    if (!READ_ONCE(vm->throttled) && !atomic_exchange(&vm->throttled, true))
+        print("VM %u: detached threads on core %u have used up their budget: its vCPU goes first for a while",
+              vm->ptab.vmid, c->thread.core->index);
 }
 
 /* The guest sleeps and wants to be told about the event of context `id`. */

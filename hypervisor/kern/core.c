@@ -44,6 +44,7 @@ void core_init(struct core *c, uint32_t index, uint64_t mpidr)
         list_init(&c->queue[i]);
     timer_queue_init(&c->timers);
     timer_init(&c->slice, slice_end);
+    budget_init(&c->budget);
 }
 
 struct thread *core_pick(struct core *c)
@@ -94,8 +95,10 @@ static void turn(struct core *c, struct thread *t)
             uint64_t now = arch_counter();
             old->slice_left = c->slice.expires > now ? c->slice.expires - now : 1;
         }
-        if (old->context)
+        if (old->context && old->context != c->budget.held)
             context_preempted(old->context);
+        if (old->in_guest)
+            WRITE_ONCE(old->vcpu->preempted, true);
     }
     if (old != t || !has_peers(c, t))
         slice_stop(c);
@@ -207,14 +210,16 @@ struct thread *core_leave(struct core *c)
         if (READ_ONCE(core_halted))
             arch_halt();
         core_drain(c);
-        struct thread *t = core_pick(c);
+        struct thread *t = budget_choose(c, core_pick(c));
         if (!t) {
             idle(c);
             continue;
         }
         turn(c, t);
-        if (t->in_guest)
+        if (t->in_guest) {
+            vcpu_resume(t->vcpu);
             vcpu_watch(t->vcpu);
+        }
         arch_thread_load(t);
         c->current = t;
         c->mode = CORE_USER;

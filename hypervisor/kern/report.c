@@ -83,7 +83,7 @@ static const char *activity(const struct vcpu *v)
     const struct thread *t = v->thread;
 
     if (READ_ONCE(t->in_guest))
-        return READ_ONCE(t->idle_guest) ? "idle" : "runs";
+        return READ_ONCE(t->idle_guest) ? "idle" : READ_ONCE(v->preempted) ? "waits for its core" : "runs";
     return READ_ONCE(t->waits) ? "off" : "in the VMM";
 }
 
@@ -124,8 +124,8 @@ static void contexts_now(void)
                   states[MIN(READ_ONCE(c->state), 2u)]);
             print("  runs %lu, system calls %lu, faults %lu, exceptions %lu, recalls %lu", s->runs,
                   s->syscalls, s->faults, s->exceptions, s->recalls);
-            print("  interrupts %lu, host calls %lu, exits %lu, preempted %lu", s->irqs, s->hostcalls,
-                  s->exits, s->preempted);
+            print("  interrupts %lu, host calls %lu, exits %lu, preempted %lu, throttled %lu", s->irqs,
+                  s->hostcalls, s->exits, s->preempted, s->throttled);
         }
     if (!any)
         print("no context");

@@ -75,6 +75,17 @@ void thread_block(struct thread *t)
         t->core->running = NULL;
 }
 
+void thread_set_prio(struct thread *t, uint8_t prio)
+{
+    if (t->prio == prio)
+        return;
+    if (t->state == THREAD_READY)
+        core_dequeue(t->core, t);
+    t->prio = prio;
+    if (t->state == THREAD_READY)
+        core_enqueue(t->core, t);
+}
+
 void thread_post(struct thread *t, uint32_t ops)
 {
     struct core *c = t->core;

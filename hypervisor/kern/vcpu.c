@@ -60,6 +60,12 @@ static void watch(struct timer *timer)
     uint64_t now = MAX(arch_counter(), 1u), seen = 0;
 
     v->watch_armed = false;
+    if (v->preempted && !t->core->budget.limit) {
+        /* It does not hang: it is not given its core. */
+        v->watch_seen = 0;
+        WRITE_ONCE(v->stuck_since, 0);
+        return;
+    }
     if (READ_ONCE(vm->watchdog) && t->in_guest && !t->idle_guest)
         seen = arch_vcpu_timer_pending(v);
     if (seen && seen == v->watch_seen) {
@@ -92,7 +98,7 @@ status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t s
     spin_lock(&vm->lock);
     if (t->vcpu)
         s = ORD_BAD_STATE;
-    else if ((vm->guest_cores | vm->host_cores) & BIT(core))
+    else if ((vm->guest_cores | (vm->host_cores & ~vm->shared_cores)) & BIT(core))
         s = ORD_BUSY; /* before anything is made; vm_take_guest_core() decides */
     struct vcpu *v = s == ORD_OK ? pool_alloc(ORD_POOL_THREAD) : NULL;
     void *page = v ? pool_alloc(ORD_POOL_PAGE) : NULL;
@@ -107,6 +113,7 @@ status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t s
         v->state = page;
         v->mpidr = mpidr;
         v->index = vm->vcpu_count;
+        v->below = vm->shared_cores & BIT(core);
         timer_init(&v->watch, watch);
         arch_vcpu_init(v, &vm->ptab);
         /* Another VM's lock does not keep it from taking the thread at this moment. */
@@ -138,6 +145,10 @@ status_t vcpu_run(struct vcpu *v)
         return ORD_BAD_STATE;
     v->thread->in_guest = true;
     arch_vcpu_enter(v);
+    if (v->below) {
+        v->prio = v->thread->prio;
+        thread_set_prio(v->thread, THREAD_PRIO_GUEST);
+    }
     if (READ_ONCE(v->kicked) || READ_ONCE(v->hang))
         vcpu_handle_kick(v);
     return ORD_OK;
@@ -150,6 +161,8 @@ void vcpu_exit(struct vcpu *v, enum ord_exit reason)
     v->state->vmm_exits++;
     v->exit_count[reason]++;
     arch_vcpu_leave(v);
+    if (v->below)
+        thread_set_prio(v->thread, v->prio);
     arch_thread_result(v->thread, ORD_OK, 0);
 }
 
@@ -160,10 +173,22 @@ void vcpu_pend(struct vcpu *v, uint32_t intid)
     else
         atomic_or(&v->pending_spi[intid / 64], BIT(intid % 64));
     atomic_store(&v->pending_any, 1u);
-    if (v->thread->core == core_self())
+    if (v->thread->core == core_self()) {
         vcpu_handle_irq(v);
-    else
+        return;
+    }
+    /* Not to interrupt the detached thread that it waits for. Pairs with vcpu_resume(). */
+    smp_mb();
+    if (!READ_ONCE(v->preempted))
         thread_post(v->thread, THREAD_OP_IRQ);
+}
+
+void vcpu_resume(struct vcpu *v)
+{
+    if (!v->preempted)
+        return;
+    WRITE_ONCE(v->preempted, false);
+    smp_mb(); /* pairs with vcpu_pend(): either it sees this, or what it has set is seen when v is loaded */
 }
 
 void vcpu_handle_irq(struct vcpu *v)
@@ -171,6 +196,7 @@ void vcpu_handle_irq(struct vcpu *v)
     if (v->thread->idle_guest) {
         v->thread->idle_guest = false;
         thread_wake(v->thread);
+        WRITE_ONCE(v->preempted, true); /* or it is next, which is as good */
     }
 }
 

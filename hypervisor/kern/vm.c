@@ -44,7 +44,7 @@ uint32_t space_id(void)
     return atomic_add(&vmid_last, 1u) + 1;
 }
 
-status_t vm_add_core(struct vm *vm, uint64_t core, uint64_t prio_limit)
+static status_t add_core(struct vm *vm, uint64_t core, uint64_t prio_limit, bool shared)
 {
     status_t s = ORD_OK;
 
@@ -59,10 +59,30 @@ status_t vm_add_core(struct vm *vm, uint64_t core, uint64_t prio_limit)
     } else {
         all_host_cores |= (uint32_t)BIT(core);
         vm->prio_limit[core] = (uint8_t)prio_limit;
+        if (shared)
+            WRITE_ONCE(vm->shared_cores, vm->shared_cores | (uint32_t)BIT(core));
         atomic_store(&vm->host_cores, vm->host_cores | (uint32_t)BIT(core));
     }
     spin_unlock(&cores_lock);
     spin_unlock(&vm->lock);
+    return s;
+}
+
+status_t vm_add_core(struct vm *vm, uint64_t core, uint64_t prio_limit)
+{
+    return add_core(vm, core, prio_limit, false);
+}
+
+status_t vm_share_core(struct vm *vm, uint64_t core, uint64_t prio_limit, uint64_t budget, uint64_t period)
+{
+    uint64_t khz = arch_counter_hz() / 1000;
+
+    if (period < ORD_PERIOD_MIN || period > ORD_PERIOD_MAX || !budget || budget > period)
+        return ORD_BAD_PARAM;
+    status_t s = add_core(vm, core, prio_limit, true);
+    /* Nothing of the VM runs there yet: its vCPU comes later, and contexts are made by vCPUs. */
+    if (s == ORD_OK)
+        budget_set(&cores[core].budget, budget * khz / 1000, period * khz / 1000);
     return s;
 }
 
@@ -71,7 +91,7 @@ status_t vm_take_guest_core(struct vm *vm, uint32_t core)
     status_t s = ORD_OK;
 
     spin_lock(&cores_lock);
-    if ((vm->guest_cores | all_host_cores) & BIT(core)) {
+    if ((vm->guest_cores | (all_host_cores & ~vm->shared_cores)) & BIT(core)) {
         s = ORD_BUSY;
     } else {
         all_guest_cores |= (uint32_t)BIT(core);

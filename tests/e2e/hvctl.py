@@ -22,7 +22,7 @@ class Hvctl:
         return {core["core"]: core for core in self.info()["cores"]}
 
     def host_cores(self):
-        return sorted(number for number, core in self.cores().items() if core["host"])
+        return sorted(number for number, core in self.cores().items() if core["host"] and not core["guest"])
 
     def guest_cores(self):
         return sorted(number for number, core in self.cores().items() if core["guest"])

@@ -165,6 +165,8 @@ def test_corrupt_config(scratch):
         ("host-cores = <3 3>;", ["host-cores", "twice"]),
         ('host-cores = "3";', ["host-cores"]),
         ("host-core = <3>;", ["host-core"]),
+        ("host-cores = <3>; shared-cores = <3>;", ["core 3", "host-cores", "shared-cores"]),
+        ("shared-cores = <1>; budget = <100001>;", ["budget", "100001"]),
         ('on-reset = "maybe";', ["on-reset", "maybe"]),
         ('hide = "/nonexistent";', ["hide", "/nonexistent"]),
     ],

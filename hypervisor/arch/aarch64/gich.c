@@ -267,20 +267,30 @@ bool gich_pending(void)
     return false;
 }
 
+static void snapshot(uint64_t lr, uint32_t *pending, uint32_t *active)
+{
+    if (LR_VINTID(lr) >= 32)
+        return;
+    if (lr & LR_PENDING)
+        *pending |= (uint32_t)BIT(LR_VINTID(lr));
+    if (lr & LR_ACTIVE)
+        *active |= (uint32_t)BIT(LR_VINTID(lr));
+}
+
 void gich_snapshot(uint32_t *pending, uint32_t *active)
 {
     uint64_t used = ~sysreg_read(ICH_ELRSR_EL2) & (BIT(lr_count) - 1);
 
     *pending = *active = 0;
-    for (; used; used &= used - 1) {
-        uint64_t lr = lr_read((uint32_t)__builtin_ctzll(used));
-        if (LR_VINTID(lr) >= 32)
-            continue;
-        if (lr & LR_PENDING)
-            *pending |= (uint32_t)BIT(LR_VINTID(lr));
-        if (lr & LR_ACTIVE)
-            *active |= (uint32_t)BIT(LR_VINTID(lr));
-    }
+    for (; used; used &= used - 1)
+        snapshot(lr_read((uint32_t)__builtin_ctzll(used)), pending, active);
+}
+
+void gich_snapshot_saved(const struct gich *g, uint32_t *pending, uint32_t *active)
+{
+    *pending = *active = 0;
+    for (uint32_t i = 0; i < lr_count; i++)
+        snapshot(g->lr[i], pending, active);
 }
 
 void gich_give_back(uint32_t intid)
@@ -291,16 +301,30 @@ void gich_give_back(uint32_t intid)
         arch_irq_control(intid, ORD_IRQ_SET_PENDING);
 }
 
+static void drop(struct vcpu *v, uint64_t lr)
+{
+    if ((lr & LR_HW) && (lr & LR_ACTIVE))
+        arch_irq_deactivate(LR_PINTID_OF(lr));
+    else if ((lr & LR_HW) && (lr & LR_PENDING))
+        gich_give_back(LR_PINTID_OF(lr));
+    else if ((lr & LR_PENDING) && LR_VINTID(lr) >= 32 && v->vm->spi[LR_VINTID(lr)])
+        irq_keep(v->vm->spi[LR_VINTID(lr)]);
+}
+
 void gich_drop(struct vcpu *v)
 {
     for (uint32_t i = 0; i < lr_count; i++) {
-        uint64_t lr = lr_read(i);
-        if ((lr & LR_HW) && (lr & LR_ACTIVE))
-            arch_irq_deactivate(LR_PINTID_OF(lr));
-        else if ((lr & LR_HW) && (lr & LR_PENDING))
-            gich_give_back(LR_PINTID_OF(lr));
-        else if ((lr & LR_PENDING) && LR_VINTID(lr) >= 32 && v->vm->spi[LR_VINTID(lr)])
-            irq_keep(v->vm->spi[LR_VINTID(lr)]);
+        drop(v, lr_read(i));
         lr_write(i, 0);
+    }
+}
+
+void gich_drop_saved(struct vcpu *v)
+{
+    struct gich *g = &v->arch.el1.gich;
+
+    for (uint32_t i = 0; i < lr_count; i++) {
+        drop(v, g->lr[i]);
+        g->lr[i] = 0;
     }
 }

@@ -18,11 +18,14 @@ void gich_flush(struct vcpu *v);
 void gich_underflow(struct core *c);
 /* Some list register of the loaded vCPU is pending. */
 bool gich_pending(void);
-/* Snapshot of the private interrupts for the VMM. */
+/* Snapshot of the private interrupts for the VMM: in the hardware, or of a vCPU that is not loaded. */
 void gich_snapshot(uint32_t *pending, uint32_t *active);
+void gich_snapshot_saved(const struct gich *g, uint32_t *pending, uint32_t *active);
 /* A physical interrupt that the guest has not seen goes back to the distributor. */
 void gich_give_back(uint32_t intid);
 /* Drops everything of the loaded vCPU, deactivates its physical interrupts. */
 void gich_drop(struct vcpu *v);
+/* The same for one that is not loaded, on its core. */
+void gich_drop_saved(struct vcpu *v);
 
 #endif

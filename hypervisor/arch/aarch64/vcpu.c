@@ -97,6 +97,9 @@ void arch_vcpu_reset(struct vcpu *v)
         gich_off();
         sysreg_write(cntv_ctl_el0, 0);
         c->arch.el1 = NULL;
+    } else {
+        /* A detached thread has run here since. */
+        gich_drop_saved(v);
     }
     if (c->arch.fp_owner == &v->arch.world)
         c->arch.fp_owner = NULL;
@@ -154,11 +157,20 @@ void arch_vcpu_enter(struct vcpu *v)
         v->pending_any = 1;
 }
 
+/* Its private interrupts, also if it waits for its core behind a detached thread. */
+static void snapshot(const struct vcpu *v, uint32_t *pending, uint32_t *active)
+{
+    if (core_self()->arch.el1 == &v->arch.el1)
+        gich_snapshot(pending, active);
+    else
+        gich_snapshot_saved(&v->arch.el1.gich, pending, active);
+}
+
 void arch_vcpu_leave(struct vcpu *v)
 {
     struct thread *t = v->thread;
 
-    gich_snapshot(&v->state->private_pending, &v->state->private_active);
+    snapshot(v, &v->state->private_pending, &v->state->private_active);
     v->state->private_pending |= READ_ONCE(v->pending_private);
     t->arch.world = &t->arch.own_world;
     t->arch.regs = &t->arch.own_regs;
@@ -174,9 +186,7 @@ uint64_t arch_vcpu_timer_pending(struct vcpu *v)
 {
     uint32_t pending, active;
 
-    if (core_self()->arch.el1 != &v->arch.el1)
-        return 0;
-    gich_snapshot(&pending, &active);
+    snapshot(v, &pending, &active);
     /* There, or there is no list register left for it. */
     pending |= READ_ONCE(v->pending_private) & READ_ONCE(v->state->private_enabled);
     if (pending & BIT(INTID_VTIMER))

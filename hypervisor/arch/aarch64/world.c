@@ -66,7 +66,10 @@ static void pauth_load(const uint64_t k[10])
     sysreg_write(S3_0_C2_C3_1, k[9]);
 }
 
-/* The virtual timer goes on in software while another guest body has the hardware. */
+/*
+ * While another guest body has the hardware, the virtual timer of a vCPU that idles goes on in software: it
+ * is to be woken. One that only waits for its core has it back in the hardware before it can notice anything.
+ */
 static void vtimer_save(struct el1 *e)
 {
     struct vcpu *v = CONTAINER_OF(e, struct vcpu, arch.el1);
@@ -74,7 +77,7 @@ static void vtimer_save(struct el1 *e)
     e->cntv_ctl = sysreg_read(cntv_ctl_el0);
     e->cntv_cval = sysreg_read(cntv_cval_el0);
     sysreg_write(cntv_ctl_el0, 0);
-    if ((e->cntv_ctl & (CNT_ENABLE | CNT_IMASK)) == CNT_ENABLE)
+    if ((e->cntv_ctl & (CNT_ENABLE | CNT_IMASK)) == CNT_ENABLE && v->thread->idle_guest)
         timer_start(&v->arch.vtimer, e->cntv_cval);
 }
 

@@ -26,7 +26,7 @@ void arch_vcpu_leave(struct vcpu *v);
 bool arch_vcpu_irq_pending(struct vcpu *v);
 
 /* Which interrupt of its virtual timer is pending and not acknowledged: a number, another one for each
- * interrupt; 0: none. Only if loaded here. */
+ * interrupt; 0: none. On its core. */
 uint64_t arch_vcpu_timer_pending(struct vcpu *v);
 
 /* Takes the frame's contents. BAD_VERSION, BAD_PARAM: the frame is not valid. */

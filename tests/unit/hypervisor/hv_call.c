@@ -297,6 +297,7 @@ static void test_vcpu(void)
     CHECK(me->state == THREAD_READY && !me->idle_guest && v->state->exit == ORD_EXIT_KICK);
     /* An interrupt ends the guest's WFI, or keeps it from beginning. */
     EXPECT(1, VCPU_RUN, 60);
+    vcpu_resume(v);
     vcpu_wait(v);
     on_core(1);
     cores[0].mode = CORE_SLEEP;

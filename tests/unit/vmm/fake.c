@@ -150,10 +150,14 @@ status_t call_vm_create(uint64_t dst, uint64_t intid)
     return ORD_OK;
 }
 
-status_t call_vm_add_core(uint64_t vm, uint64_t core, uint64_t priority_limit)
+status_t call_vm_add_core(uint64_t vm, uint64_t core, uint64_t priority_limit, uint64_t budget,
+                          uint64_t period)
 {
-    CHECK(vm == fake.vm_cap && core < ORD_CORES_MAX && !(fake.host_cores & 1u << core));
-    fake.host_cores |= 1u << core;
+    CHECK(vm == fake.vm_cap && core < ORD_CORES_MAX && !((fake.host_cores | fake.shared_cores) & 1u << core));
+    CHECK(!fake.vcpu_count && budget <= period && !budget == !period);
+    *(period ? &fake.shared_cores : &fake.host_cores) |= 1u << core;
+    fake.budget = budget;
+    fake.period = period;
     return ORD_OK;
 }
 
@@ -172,6 +176,8 @@ status_t call_vm_watchdog(uint64_t vm, uint64_t milliseconds)
 status_t call_thread_create(uint64_t dst, void (*entry)(void *), void *stack_top, void *argument,
                             uint64_t core, uint64_t priority)
 {
+    /* Where detached threads run, too, the VMM goes before them. */
+    CHECK(priority == (fake.shared_cores >> core & 1 ? 255 : 50));
     CHECK(entry == vcpu_thread && (uintptr_t)stack_top % 16 == 0);
     return ORD_OK;
 }

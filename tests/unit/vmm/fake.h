@@ -23,7 +23,8 @@ struct fake {
     size_t log_length;
     uint32_t vm_cap; /* 0: none was created */
     uint64_t vppi;
-    uint32_t host_cores;
+    uint32_t host_cores, shared_cores;
+    uint64_t budget, period;                             /* of the last core */
     struct range_list guest_ram, guest_devices, own_ram; /* mapped */
     struct range_list kept;                              /* mem_map of devices says BUSY here */
     struct fake_irq irq[GIC_INTID_MAX];

@@ -154,6 +154,12 @@ static void test_config(void)
     check_guest(RAM_BASE + 16 * MIB, 5 * MIB, 0, 0);
     start();
     kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    config("shared-cores", &core, 4);
+    CHECK(run());
+    CHECK(fake.host_cores == 0 && fake.shared_cores == 8 && fake.vcpu_count == 4 && fake.budget == 95000 &&
+          fake.period == 100000 && fake_logged("vmm: shared cores: 3"));
+    start();
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
     config("bootargs", "other", 6);
     CHECK(run() && fake_logged("vmm: command line: other"));
     start();

@@ -82,6 +82,34 @@ static void test_cores(void)
     CHECK(!parse() && strstr(error, "core 3 is in host-cores and in guest-cores"));
 }
 
+static bool with_shared(uint32_t cores, const char *name, uint32_t value)
+{
+    begin();
+    CHECK(fdt_setprop_u32(blob, 0, "shared-cores", cores) == 0);
+    CHECK(fdt_setprop_u32(blob, 0, name, value) == 0);
+    return parse();
+}
+
+static void test_shared(void)
+{
+    CHECK(with_cores("shared-cores", CORES(1, 2)) && config.shared_cores == 6 && config.guest_cores == 0xf);
+    CHECK(config.budget == 95000 && config.period == 100000);
+    CHECK(with_cores("shared-cores", CORES(0)) && config.shared_cores == 1);
+    CHECK(!with_cores("shared-cores", CORES(4)) && strstr(error, "shared-cores: there is no core 4"));
+    CHECK(!with_shared(2, "host-cores", 2) && strstr(error, "core 2 is in host-cores and in shared-cores"));
+    CHECK(!with_shared(1, "guest-cores", 0) && strstr(error, "core 1 is in shared-cores and not in guest-"));
+    CHECK(with_shared(1, "budget", 100000) && config.budget == 100000);
+    CHECK(with_shared(1, "budget", 0) && config.budget == 100000 && config.period == 100000);
+    CHECK(with_shared(1, "period", 1000) && config.budget == 950 && config.period == 1000);
+    CHECK(with_shared(1, "period", 1000000) && config.budget == 950000);
+    CHECK(!with_shared(1, "budget", 100001) && strstr(error, "budget = <100001> is more than the period"));
+    CHECK(!with_shared(1, "period", 999) && strstr(error, "period must be a number of microseconds, 1000"));
+    CHECK(!with_shared(1, "period", 1000001) && !with_shared(1, "period", 0));
+    CHECK(!with("budget", "\0\0\0\1", 4) && strstr(error, "budget is for shared-cores, and there are none"));
+    CHECK(!with("period", "\0\0\xff\xff", 4) && strstr(error, "period is for shared-cores"));
+    CHECK(!with("budget", "", 0) && !with("period", "", 0) && !with("budget", "\0\0\0\1\0\0\0\1", 8));
+}
+
 static void test_strings(void)
 {
     char longest[3000];
@@ -364,6 +392,7 @@ int main(int argc, char **argv)
     fake_reset();
     fake_bootinfo(&info, 4, 0x40000000, 0x80000000);
     test_cores();
+    test_shared();
     test_strings();
     test_shape();
     test_tasks();

@@ -71,9 +71,10 @@ status_t call_vm_create(uint64_t dst, uint64_t intid)
     return svc4(ORD_CALL_VM_CREATE, dst, intid, 0, 0);
 }
 
-status_t call_vm_add_core(uint64_t vm, uint64_t core, uint64_t priority_limit)
+status_t call_vm_add_core(uint64_t vm, uint64_t core, uint64_t priority_limit, uint64_t budget,
+                          uint64_t period)
 {
-    return svc4(ORD_CALL_VM_ADD_CORE, vm, core, priority_limit, 0);
+    return svc(ORD_CALL_VM_ADD_CORE, vm, core, priority_limit, budget, period, 0, NULL);
 }
 
 status_t call_vm_stop(uint64_t vm)
