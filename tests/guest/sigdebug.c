@@ -115,7 +115,8 @@ int main(int argc, char **argv)
     /* a page fault that Linux resolves */
     char *memory = mmap(NULL, rounds * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(memory != MAP_FAILED);
-    CHECK(!madvise(memory, rounds * 4096, MADV_NOHUGEPAGE) || errno == EINVAL); /* EINVAL: a kernel without them */
+    CHECK(!madvise(memory, rounds * 4096, MADV_NOHUGEPAGE) ||
+          errno == EINVAL); /* EINVAL: a kernel without them */
     int faults = told[ORD_CAUSE_FAULT] + told[ORD_CAUSE_NATIVE];
     for (uint64_t i = 0; i < rounds; i++) {
         CHECK(becomes_detached());
