@@ -198,7 +198,7 @@ bool boot_make_vm(struct boot *boot)
     if (!vm_create(vm) || !check_gic(boot) || !make_tree(boot) || !vm_create_vcpus(vm))
         return false;
     gic_init(vm, boot->info->gicd_typer, boot->info->gicd_base, boot->info->gicr_base);
-    if (!tasks_make(vm))
+    if (!tasks_make(vm, boot->machine))
         return false;
     log_cores("guest", vm->config.guest_cores);
     log_cores("host", vm->config.host_cores);

@@ -97,12 +97,54 @@ static bool parse_args(struct parse *p, struct config_task *task, const void *va
     return true;
 }
 
+static bool is_below(const void *fdt, int node, int above)
+{
+    while (node > above)
+        node = fdt_parent_offset(fdt, node);
+    return node == above;
+}
+
+/* Whether an earlier path names that device, a part of it, or what it is a part of. */
+static bool device_taken(struct parse *p, const struct config_task *task, const char *path)
+{
+    int node = fdt_path_offset(p->machine, path);
+
+    for (const struct config_task *t = p->config->task; t <= task; t++)
+        for (const char *o = t->devices; o && o < t->devices + t->devices_size; o += strlen(o) + 1) {
+            int other = fdt_path_offset(p->machine, o);
+            if (o == path)
+                return false; /* the rest is behind it */
+            if (is_below(p->machine, node, other) || is_below(p->machine, other, node))
+                return true;
+        }
+    return false;
+}
+
+static bool parse_devices(struct parse *p, struct config_task *task, const void *value, int size)
+{
+    uint32_t count = 0;
+
+    if (!config_parse_paths(p, "devices", value, size))
+        return false;
+    task->devices = value;
+    task->devices_size = (uint32_t)size;
+    for (const char *path = value; path < (const char *)value + size; path += strlen(path) + 1) {
+        if (++count > ORD_TASK_DEVICES_MAX)
+            return FAIL(p, "task %s: more than %u devices", task->name, ORD_TASK_DEVICES_MAX);
+        if (strlen(path) >= sizeof(((struct ord_start *)0)->device[0].path))
+            return FAIL(p, "task %s: the path %s is too long", task->name, path);
+        if (device_taken(p, task, path))
+            return FAIL(p, "task %s: %s is given away twice", task->name, path);
+    }
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*parse)(struct parse *p, struct config_task *task, const void *value, int size);
 } task_properties[] = {
     {"core", parse_core},       {"priority", parse_priority}, {"module", parse_module},
-    {"console", parse_console}, {"args", parse_args},
+    {"console", parse_console}, {"args", parse_args},         {"devices", parse_devices},
 };
 #define TASK_PROPERTY_COUNT (sizeof(task_properties) / sizeof(task_properties[0]))
 

@@ -11,6 +11,7 @@
 #define TASK_START    ORD_TASK_RESERVED_BASE
 #define TASK_STACK    (ORD_TASK_RESERVED_BASE + (1ull << 30))
 #define TASK_CHANNELS ORD_TASK_RESERVED_END
+#define TASK_DEVICES  (ORD_TASK_RESERVED_END + (64ull << 30))
 #define STACK_SIZE    65536ull
 #define BLOCK         (2ull << 20) /* the guest's memory stays in pieces of that */
 
@@ -202,7 +203,55 @@ static status_t make_channel(struct vm *vm, const struct task_channel *c, const 
     return s == ORD_OK ? connect(vm, b, of_b, c->memory, a->notify, of_a->bit) : s;
 }
 
-bool tasks_make(struct vm *vm)
+/* Registers and interrupt of a device that Linux does not see. NULL, or what is wrong with it. */
+static const char *give_device(struct vm *vm, struct task *t, const char *path, const void *machine)
+{
+    struct ord_start_device *d = &t->start.device[t->start.device_count];
+    int node = fdt_path_offset(machine, path), bus = node < 0 ? node : fdt_parent_offset(machine, node);
+    struct range registers, pages;
+    uint32_t intid;
+    bool edge;
+
+    if (bus < 0 || !tree_reg(machine, bus, node, 0, &registers))
+        return "it has no registers";
+    pages = range_widen(registers, ORD_PAGE_SIZE);
+    if (range_list_overlap(&vm->taken, pages))
+        return "it shares a page with memory or a device of Linux";
+    if (!range_list_add(&vm->taken, pages))
+        return "there are too many devices";
+    uint64_t at = TASK_DEVICES + t->start.device_count * (1ull << 30);
+    if (pages.size > 1ull << 30 || call_mem_map(t->cap, ORD_CAP_DEVICES, pages.base, at, pages.size,
+                                                ORD_MEM_READ | ORD_MEM_WRITE) != ORD_OK)
+        return "its registers cannot be mapped";
+    memcpy(d->path, path, strlen(path));
+    d->address = at + (registers.base - pages.base);
+    d->size = registers.size;
+    if (tree_node_spi(machine, vm->boot->gicd_base, node, &intid, &edge)) {
+        uint32_t irq = vm_cap_alloc();
+        if (call_irq_create(irq, intid) != ORD_OK)
+            return "its interrupt is in use";
+        call_irq_control(irq, edge ? ORD_IRQ_EDGE : ORD_IRQ_LEVEL, NULL);
+        d->irq = t->next_slot++;
+        if (call_cap_copy(t->cap, d->irq, irq, 0) != ORD_OK)
+            return "its interrupt cannot be given";
+    }
+    t->start.device_count++;
+    return NULL;
+}
+
+static bool give_devices(struct vm *vm, struct task *t, const struct config_task *c, const void *machine)
+{
+    for (uint32_t i = 0; i < c->devices_size; i += (uint32_t)strlen(c->devices + i) + 1) {
+        const char *error = give_device(vm, t, c->devices + i, machine);
+        if (error) {
+            log_line("task %s cannot have %s: %s", c->name, c->devices + i, error);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool tasks_make(struct vm *vm, const void *machine)
 {
     struct tasks *tasks = &vm->tasks;
 
@@ -212,6 +261,8 @@ bool tasks_make(struct vm *vm)
             log_line("task %s cannot be created (%ld)", vm->config.task[i].name, (long)s);
             return false;
         }
+        if (!give_devices(vm, &tasks->task[i], &vm->config.task[i], machine))
+            return false;
     }
     for (uint32_t i = 0; i < tasks->channel_count; i++) {
         status_t s = make_channel(vm, &tasks->channel[i], &vm->config.channel[i]);

@@ -48,8 +48,9 @@ struct tasks {
  */
 bool tasks_plan(struct vm *vm, const struct range_list *used, const void *machine);
 
-/* Makes tasks and channels of a VM that has its vCPUs and interrupt controller. False after a message. */
-bool tasks_make(struct vm *vm);
+/* Makes tasks and channels of a VM that has its devices, vCPUs and interrupt controller. False after a
+ * message. */
+bool tasks_make(struct vm *vm, const void *machine);
 
 /* Loads and starts them. False after a message. */
 bool tasks_start(struct vm *vm);

@@ -262,3 +262,17 @@ bool tree_uses_spi(const void *fdt, uint32_t intid)
         }
     return false;
 }
+
+bool tree_node_spi(const void *fdt, uint64_t gicd_base, int node, uint32_t *intid, bool *edge)
+{
+    enum { GIC_SPI = 0, EDGE_BOTH = 3 };
+    int gic = tree_find_gic(fdt, gicd_base), size;
+    const fdt32_t *cells = fdt_getprop(fdt, node, "interrupts", &size);
+
+    if (gic < 0 || !cells || size < 12 || interrupt_parent(fdt, node) != fdt_get_phandle(fdt, gic) ||
+        fdt32_ld(cells) != GIC_SPI || fdt32_ld(cells + 1) >= 988)
+        return false;
+    *intid = fdt32_ld(cells + 1) + 32;
+    *edge = fdt32_ld(cells + 2) & EDGE_BOTH;
+    return true;
+}

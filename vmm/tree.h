@@ -74,6 +74,10 @@ uint32_t tree_find_ppi(const void *fdt, uint64_t gicd_base);
 /* Whether a device of the machine may use that SPI (INTID): it is in an interrupts property, or in a map. */
 bool tree_uses_spi(const void *fdt, uint32_t intid);
 
+/* The first interrupt of a node, if it is an SPI of the GIC: its INTID and whether it is an edge. False: it
+ * has none. */
+bool tree_node_spi(const void *fdt, uint64_t gicd_base, int node, uint32_t *intid, bool *edge);
+
 /* Removes nodes that are hidden, kept or secure; maps the others' registers for the guest. */
 int tree_set_devices(struct vm *vm, void *fdt);
 

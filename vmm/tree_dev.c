@@ -114,16 +114,22 @@ static int bus_map(struct vm *vm, void *fdt, int bus, int depth)
     return 0;
 }
 
-static int hide_nodes(const struct config *config, void *fdt)
+static int hide_list(const char *path, uint32_t size, void *fdt)
 {
-    const char *path = config->hide;
-
-    for (uint32_t i = 0; i < config->hide_size; i += (uint32_t)strlen(path + i) + 1) {
+    for (uint32_t i = 0; i < size; i += (uint32_t)strlen(path + i) + 1) {
         int node = fdt_path_offset(fdt, path + i);
         if (node > 0)
             TREE_TRY(fdt_del_node(fdt, node));
     }
     return 0;
+}
+
+/* What is not Linux's: hidden, or a task's. */
+static int hide_nodes(const struct config *config, void *fdt)
+{
+    for (uint32_t i = 0; i < config->task_count; i++)
+        TREE_TRY(hide_list(config->task[i].devices, config->task[i].devices_size, fdt));
+    return hide_list(config->hide, config->hide_size, fdt);
 }
 
 /* Parts of a core that the hypervisor does not give to a VM: counters, profiling, trace. */

@@ -58,6 +58,20 @@ int64_t ord_signal(const struct ord_start_channel *channel)
     return ord_call(ORD_CALL_NOTIFY_SIGNAL, channel->signal, 1ull << channel->signal_bit, 0, 0, 0, 0, NULL);
 }
 
+int64_t ord_irq_enable(uint32_t i)
+{
+    uint32_t irq = ord_start->device[i].irq;
+    int64_t s =
+        ord_call(ORD_CALL_IRQ_NOTIFY, irq, ord_start->notify, 1ull << ORD_TASK_DEVICE_BIT(i), 0, 0, 0, NULL);
+
+    return s == ORD_OK ? ord_call(ORD_CALL_IRQ_CONTROL, irq, ORD_IRQ_ENABLE, 0, 0, 0, 0, NULL) : s;
+}
+
+int64_t ord_irq_ack(uint32_t i)
+{
+    return ord_call(ORD_CALL_IRQ_ACK, ord_start->device[i].irq, 0, 0, 0, 0, 0, NULL);
+}
+
 int64_t ord_thread(uint32_t slot, void (*entry)(void *argument), void *stack_top, void *argument,
                    uint32_t priority)
 {

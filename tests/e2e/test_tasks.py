@@ -90,9 +90,14 @@ def test_channel(boot):
 
 
 def test_crash_of_linux(boot):
-    """Linux panics; the task's heart beats on."""
-    guest = boot("template { core = <2>; console; };", 'echo { task = "template"; };', ["template"], "--stay",
-                 properties='host-cores = <3>; on-reset = "keep";')  # fmt: skip
+    """Linux panics; a task's heart beats on, and another one still gets the interrupts of its device."""
+    guest = boot(
+        'template { core = <2>; console; }; alarm { core = <2>; devices = "/pl031@9010000"; console; };',
+        'echo { task = "template"; };', ["template", "alarm"], "--stay",
+        properties='host-cores = <3>; on-reset = "keep";',
+    )  # fmt: skip
+    wait_log(guest, "alarm: /pl031@9010000, irq 0")
+    assert not guest.run("ls -d /sys/bus/amba/devices/9010000.pl031").out, "Linux has the task's device, too"
     wait_log(guest, "template: heartbeat")
     guest._type("echo c >/proc/sysrq-trigger")
     wait_log(guest, "guest asked for reset: vCPUs stop")
@@ -100,6 +105,10 @@ def test_crash_of_linux(boot):
     wait_log(guest, "template: heartbeat", beats + 5)
     numbers = list(map(int, re.findall(r"heartbeat (\d+)", guest.hypervisor_log())))
     assert numbers == list(range(1, len(numbers) + 1)), guest.logs()
+    alarms = re.findall(r"alarm (\d+), pending (\d)", guest.hypervisor_log())
+    wait_log(guest, f"alarm: alarm {len(alarms) + 3}, pending 1")
+    alarms = re.findall(r"alarm (\d+), pending (\d)", guest.hypervisor_log())
+    assert alarms == [(str(i + 1), "1") for i in range(len(alarms))], "one interrupt for each alarm"
 
 
 def test_bad_tasks(boot):
@@ -130,6 +139,8 @@ def test_bad_tasks(boot):
         ("ghost { core = <2>; };", "", "", [], 'task ghost: there is no boot module "ghost"'),
         ("template { core = <3>; };", "", "host-cores = <3>;", ["template"], "core 3 is a task's and cannot be in host-cores"),
         ("template { core = <2>; };", 'c { task = "tempate"; };', "", ["template"], 'channel c: there is no task "tempate"'),
+        ('template { core = <2>; devices = "/virtio_mmio@a000000"; };', "", "", ["template"],
+         "task template cannot have /virtio_mmio@a000000: it shares a page with memory or a device of Linux"),
         ('t { core = <2>; module = "config"; };', "", "", [], 'boot module "config" cannot be loaded: it is not a static ELF64'),
     ],
 )  # fmt: skip

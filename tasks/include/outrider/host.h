@@ -46,6 +46,17 @@ static inline void *ord_channel_memory(const struct ord_start_channel *channel)
 /* Tells the other end. */
 int64_t ord_signal(const struct ord_start_channel *channel);
 
+/* ---- devices: ord_start->device[i] ---- */
+
+static inline volatile void *ord_device_registers(uint32_t i)
+{
+    return (volatile void *)(uintptr_t)ord_start->device[i].address;
+}
+/* Its interrupt is signalled as bit ORD_TASK_DEVICE_BIT(i) from now on, on the calling thread's core; then it
+ * is silent until it is acknowledged: serve the device, ord_irq_ack(), wait again. */
+int64_t ord_irq_enable(uint32_t i);
+int64_t ord_irq_ack(uint32_t i);
+
 /* ---- console; without one, nothing is printed ---- */
 
 /* A line: the task's name, the text, a newline. %d %u %x %ld %lu %lx %s %c %%, with width and 0. */

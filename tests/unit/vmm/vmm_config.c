@@ -247,6 +247,15 @@ static void test_tasks(void)
     CHECK(task_with("args", args, 256));
     memset(args, 'a', 256);
     CHECK(!task_with("args", args, 257) && strstr(error, "up to 255 characters"));
+    CHECK(task_with("devices", "/pl031@9010000", 15) && config.task[0].devices_size == 15);
+    CHECK(!task_with("devices", "/pl03", 6) && !task_with("devices", "/cpus", 6));
+    CHECK(!task_with("devices", "/pl031\0/pl031@9010000", 22) && strstr(error, "given away twice"));
+    CHECK(!task_with("devices", "/pl031@9010000\0/pl031@9010000", 30) && strstr(error, "given away twice"));
+    begin();
+    CHECK(fdt_setprop_string(blob, task("sampler", 2), "devices", "/pl031@9010000") == 0);
+    int other = task("other", 2);
+    CHECK(fdt_setprop_string(blob, other, "module", "sampler") == 0);
+    CHECK(fdt_setprop_string(blob, other, "devices", "/pl031@9010000") == 0 && refused("given away twice"));
     /* Names, modules, cores of several. */
     begin();
     node("tasks", "sampler");
