@@ -304,6 +304,40 @@ def test_strace_follows_children(riders):
     assert len(processes("env")) > 10, processes("env")
 
 
+# $1: hvctl run … or nothing; $2: the trace; $3: the program. strace comes when it has stopped itself, before its exec.
+COUNTED = r"""
+export PERL_HASH_SEED=0
+counted() {
+  $1 setarch -R sh -c 'echo $$ >/tmp/pid; kill -STOP $$; exec "$@"' sh $3 >/tmp/out 2>&1 & job=$!
+  for i in $(seq 300); do pid=$(cat /tmp/pid 2>/dev/null) && grep -q '^State:.T' /proc/$pid/status && break; sleep 0.05; done
+  strace -c -f -qq -o $2 -p $pid & strace=$!
+  for i in $(seq 300); do grep -q "^TracerPid:.$strace" /proc/$pid/status && asleep $strace && break; sleep 0.05; done
+  kill -CONT $pid; wait $job; echo status $?; wait $strace; echo strace $?; cat /tmp/out; rm /tmp/pid
+}
+"""
+COUNTED_PROGRAMS = ["ls -lR /etc/perl /etc/init.d /nonexistent", "sort -k2 /etc/services", "perl /mnt/host/io/lengths.pl"]
+
+
+def table(text):
+    """{call: (calls, errors)} of strace -c."""
+    rows = re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(\d+)? +(\w+)$", text, re.M)
+    return {name: (int(count), int(errors or 0)) for count, errors, name in rows}
+
+
+@EACH
+def test_strace_counts(riders):
+    """strace -c counts the same calls, with as many errors, detached as attached."""
+    script(riders, "lengths.pl", "for $f (</etc/*>) { open(F, $f) && print(length(join('', <F>)), $f) }")
+    for program in COUNTED_PROGRAMS:
+        out = []
+        for how in ("", "hvctl run --json --stat=/tmp/stat --"):
+            out.append(riders.ok(LIBRARY + COUNTED + f"counted '{how}' /mnt/host/io/counts '{program}'", timeout=300))
+            out.append(table((riders.io / "counts").read_text()))
+        assert out[2] == out[0] and "strace 0" in out[0], out
+        assert out[3] == out[1] and out[1].pop("total")[0] == sum(count for count, _ in out[1].values()) > 30, out
+        assert riders.json("cat /tmp/stat")["stats"]["runs"] > 20
+
+
 @EACH
 def test_strace_of_a_rider(riders):
     """strace -p: of a program that has been detached for long, every call from then on; it rides on afterwards."""

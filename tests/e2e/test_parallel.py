@@ -6,6 +6,7 @@ import re
 import pytest
 from hvctl import Hvctl
 
+EACH = pytest.mark.parametrize("_riders", ["6.1", "6.12", "rt"], indirect=True)
 FULL = pytest.mark.parametrize("_riders", ["6.1"], indirect=True)
 
 # libride detaches each process and thread; what they did is in its log
@@ -55,6 +56,22 @@ def test_openmp(riders):
     after = Hvctl(riders).cores()
     cores = {core for core, runs in rides(riders, "openmp")}
     assert len(cores) == 4 and all(after[core]["runs"] > before[core]["runs"] for core in cores), (cores, before, after)
+
+
+@EACH
+@pytest.mark.parametrize("program", ["openmp", "clustalo"])
+def test_openmp_by_hvctl(riders, sequences, program):
+    """`hvctl run` detaches all threads, or all but the first, each onto the next core of the list, and no other."""
+    line = {"openmp": "openmp 1500 2>/tmp/err; cat /tmp/err", "clustalo": f"clustalo --threads=4 -i {sequences} --outfmt=clu --iter=1"}[program]
+    attached = riders.ok(f"OMP_NUM_THREADS=4 {line}", timeout=300)
+    assert len(attached) > 20
+    for threads, cores in (("all", {3, 5, 6, 8}), ("new", {4, 7, 9})):
+        before = Hvctl(riders).cores()
+        run = f"hvctl run --threads {threads} --cores {','.join(map(str, sorted(cores)))} --"
+        assert riders.ok(f"OMP_NUM_THREADS=4 {run} {line}", timeout=300) == attached, threads
+        after = Hvctl(riders).cores()
+        ran = {core for core in after if after[core]["host"] and after[core]["runs"] > before[core]["runs"]}
+        assert ran == cores, (threads, before, after)
 
 
 @FULL
