@@ -53,7 +53,7 @@
 
 /* notify_signal(channel): signals the other end. BAD_CAP: no such channel. */
 #define ORD_HC_NOTIFY_SIGNAL ORD_HC(0x18)
-/* notify_take(channel) -> x1 bits signalled since the last take (0: none), x2 number of signals ever. */
+/* notify_take(channel, flags ORD_TAKE_*) -> x1 number of signals since the last take. */
 #define ORD_HC_NOTIFY_TAKE ORD_HC(0x19)
 
 #define ORD_SETUP_NONE (~0ull)
@@ -66,6 +66,9 @@
 #define ORD_FEATURE_SHARED (1ull << 1) /* ORD_CREATE_SHARED */
 #define ORD_FEATURE_LOG    (1ull << 2) /* ORD_HC_LOG */
 #define ORD_FEATURE_NOTIFY (1ull << 8) /* ORD_HC_NOTIFY_* */
+
+/* Flags of notify_take(). */
+#define ORD_TAKE_PEEK (1u << 0) /* leave them */
 
 /* Channels of a VM (notify_signal, notify_take). */
 #define ORD_CHANNELS_MAX 16

@@ -7,7 +7,8 @@
  *   write  8 bytes, not 0: signals the task, once
  *   poll   readable if a read would not wait
  *
- * The truth is the hypervisor's count of signals; the interrupt says that it has changed.
+ * The hypervisor counts the signals, until somebody takes them: a reader here, or a detached thread there.
+ * The interrupt only says that there may be some.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -21,7 +22,6 @@
 #include <linux/of.h>
 #include <linux/platform_device.h>
 #include <linux/poll.h>
-#include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
@@ -38,31 +38,20 @@ struct channel {
 	phys_addr_t memory;
 	resource_size_t size;
 	wait_queue_head_t wait;
-	spinlock_t lock; /* the rest */
-	u64 total;       /* signals that the hypervisor has counted */
-	u64 unread;
 };
 
-/* Takes what has been signalled. Any context but a hard interrupt of PREEMPT_RT, where the handler is a
- * thread. */
-static void channel_update(struct channel *c)
+/* How often the task has signalled since somebody took that. One of several readers gets it. */
+static u64 channel_take(struct channel *c, u64 flags)
 {
 	struct arm_smccc_res res;
-	unsigned long flags;
 
-	spin_lock_irqsave(&c->lock, flags);
-	if (hvd_call(ORD_HC_NOTIFY_TAKE, c->id, 0, 0, 0, &res) == ORD_OK) {
-		c->unread += res.a2 - c->total;
-		c->total = res.a2;
-	}
-	spin_unlock_irqrestore(&c->lock, flags);
+	return hvd_call(ORD_HC_NOTIFY_TAKE, c->id, flags, 0, 0, &res) == ORD_OK ? res.a1 : 0;
 }
 
 static irqreturn_t channel_interrupt(int irq, void *data)
 {
 	struct channel *c = data;
 
-	channel_update(c);
 	wake_up_interruptible_poll(&c->wait, EPOLLIN | EPOLLRDNORM);
 	return IRQ_HANDLED;
 }
@@ -70,18 +59,6 @@ static irqreturn_t channel_interrupt(int irq, void *data)
 static struct channel *channel_of(struct file *file)
 {
 	return container_of(file->private_data, struct channel, misc);
-}
-
-/* One reader gets the count; others wait on. */
-static u64 channel_take(struct channel *c)
-{
-	u64 count;
-
-	spin_lock_irq(&c->lock);
-	count = c->unread;
-	c->unread = 0;
-	spin_unlock_irq(&c->lock);
-	return count;
 }
 
 static ssize_t channel_read(struct file *file, char __user *buffer, size_t size, loff_t *offset)
@@ -92,11 +69,11 @@ static ssize_t channel_read(struct file *file, char __user *buffer, size_t size,
 
 	if (size < sizeof(count))
 		return -EINVAL;
-	count = channel_take(c);
+	count = channel_take(c, 0);
 	if (!count) {
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible_exclusive(c->wait, (count = channel_take(c)));
+		err = wait_event_interruptible(c->wait, (count = channel_take(c, 0)));
 		if (err)
 			return err;
 	}
@@ -127,7 +104,7 @@ static __poll_t channel_poll(struct file *file, poll_table *table)
 	struct channel *c = channel_of(file);
 
 	poll_wait(file, &c->wait, table);
-	return EPOLLOUT | EPOLLWRNORM | (READ_ONCE(c->unread) ? EPOLLIN | EPOLLRDNORM : 0);
+	return EPOLLOUT | EPOLLWRNORM | (channel_take(c, ORD_TAKE_PEEK) ? EPOLLIN | EPOLLRDNORM : 0);
 }
 
 static int channel_mmap(struct file *file, struct vm_area_struct *vma)
@@ -174,7 +151,6 @@ static int channel_probe(struct platform_device *pdev)
 	c->memory = memory->start;
 	c->size = resource_size(memory);
 	init_waitqueue_head(&c->wait);
-	spin_lock_init(&c->lock);
 	c->misc.minor = MISC_DYNAMIC_MINOR;
 	c->misc.name = devm_kasprintf(dev, GFP_KERNEL, "outrider-%s", label);
 	c->misc.nodename = devm_kasprintf(dev, GFP_KERNEL, "outrider/%s", label);
@@ -186,8 +162,6 @@ static int channel_probe(struct platform_device *pdev)
 	err = devm_request_irq(dev, irq, channel_interrupt, 0, c->misc.name, c);
 	if (err)
 		return err;
-	/* From before the interrupt was enabled. */
-	channel_update(c);
 	err = misc_register(&c->misc);
 	if (err)
 		return err;

@@ -10,7 +10,7 @@ struct irq;
 
 struct notify {
     uint64_t bits;
-    uint64_t count; /* signals, ever */
+    uint64_t count; /* signals since the last notify_take() */
     struct thread *waiter;
     struct irq *irq; /* virtual; or NULL */
 };
@@ -23,8 +23,8 @@ void notify_signal(struct notify *n, uint64_t bits);
  * come. */
 status_t notify_wait(struct notify *n, struct thread *t, uint64_t deadline) MUST_CHECK;
 
-/* Takes the bits, which may be none, and the number of signals. Any core. */
-uint64_t notify_take(struct notify *n, uint64_t *count);
+/* Takes, or only tells, the number of signals. Any core. Who waits takes bits instead: nobody does both. */
+uint64_t notify_take(struct notify *n, bool peek);
 
 /* On the waiter's core, THREAD_OP_NOTIFY: hands over the bits. */
 void notify_complete(struct thread *t);

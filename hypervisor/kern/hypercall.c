@@ -167,7 +167,9 @@ static status_t do_notify_take(struct vcpu *v, const uint64_t arg[5], uint64_t o
 
     if (!c)
         return ORD_BAD_CAP;
-    out[0] = notify_take(c->take, &out[1]);
+    if (arg[1] & ~(uint64_t)ORD_TAKE_PEEK)
+        return ORD_BAD_PARAM;
+    out[0] = notify_take(c->take, arg[1] & ORD_TAKE_PEEK);
     return ORD_OK;
 }
 

@@ -7,7 +7,6 @@
 
 void notify_signal(struct notify *n, uint64_t bits)
 {
-    /* Before the bits: who takes them has counted this one. */
     atomic_add(&n->count, 1ull);
     atomic_or(&n->bits, bits);
     smp_mb();
@@ -34,12 +33,9 @@ status_t notify_wait(struct notify *n, struct thread *t, uint64_t deadline)
     return ORD_OK;
 }
 
-uint64_t notify_take(struct notify *n, uint64_t *count)
+uint64_t notify_take(struct notify *n, bool peek)
 {
-    uint64_t bits = atomic_exchange(&n->bits, 0ull);
-
-    *count = atomic_load(&n->count);
-    return bits;
+    return peek ? atomic_load(&n->count) : atomic_exchange(&n->count, 0ull);
 }
 
 void notify_complete(struct thread *t)

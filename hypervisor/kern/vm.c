@@ -129,7 +129,7 @@ status_t vm_channel(struct vm *vm, uint64_t id, struct notify *signal, uint64_t 
     }
     spin_unlock(&vm->lock);
     /* What was signalled before had nobody to tell. */
-    if (s == ORD_OK && atomic_load(&take->bits))
+    if (s == ORD_OK && notify_take(take, true))
         irq_raise(irq);
     return s;
 }
