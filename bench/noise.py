@@ -26,6 +26,7 @@ VARIANTS = {
     ("native", "fifo"): "{} native, FIFO",
     ("isolated", "fifo"): "{} isolated, FIFO",
     ("isolated", "other"): "{} isolated, SCHED_OTHER",
+    ("kvm", "kvm"): "{} in KVM on isolated, vCPU FIFO",
     ("outrider", "attached"): "{} in the VM, attached, FIFO",
     ("outrider", "detached"): "{} in the VM, **detached**",
 }
