@@ -126,8 +126,10 @@ def operations_table(result):
                 continue
             rounds = run["rounds"]
             text = "" if done[0] == rounds else f"**{done[0]} of {rounds} ended**; "
-            if item:
-                d = disturbances(item)
+            d = disturbances(item) if item else None
+            if not d:
+                text += "0 of 0"
+            else:
                 text += f"{d['count']} of {d['quanta']}, max. {max(d['sizes']):,}" if d["count"] else f"**0** of {d['quanta']}"
             cells.append(text)
         if any(cells):

@@ -33,12 +33,12 @@ def _cores(snapshots):
     return [{name: _spread([s[core][name] for s in snapshots]) for name in snapshots[0][core]} for core in range(len(snapshots[0]))]
 
 
-def _functions(histogram, symbols, count):
+def _functions(histogram, symbols, count, least=LEAST):
     table = defaultdict(int)
     symbols.resolve(address for _, address in histogram)
     for (core, address), instructions in histogram.items():
         table[core, symbols.level(address), symbols.name(address)] += instructions
-    rows = [[*key, round(value / count, 2)] for key, value in table.items() if value / count >= LEAST]
+    rows = [[*key, round(value / count, 2)] for key, value in table.items() if value / count >= least]
     return sorted(rows, key=lambda row: -row[3])
 
 
@@ -75,7 +75,9 @@ def results(records, symbols, counter_hz=None, host=()):
             shortest = min(events, key=lambda e: sum(core[level] for core in e[1] for level in LEVELS[1:3]))
             item["shortest_event"] = shortest[1]
         if label in records.histograms:
-            item["functions"] = _functions(records.histograms[label], symbols, len(intervals))
+            # of a command that is counted: one run more; of all others, as many as there are intervals
+            item["functions"] = (_functions(records.histograms[label], symbols, 1, 10000) if label.startswith("count/")
+                                 else _functions(records.histograms[label], symbols, len(intervals)))  # fmt: skip
         out[label] = item
     return out
 
