@@ -171,7 +171,7 @@ JOBS = {
     "compute": "gzip -c /bin/bash \\| sha256sum",
     "disk": "dd of 12.5 MiB, O_DIRECT, virtio",
     "network": "ping, 100 packets, virtio",
-    "compile": "gcc -O2 of three files of hypervisor/kern",
+    "compile": "gcc -O2 of hypervisor/kern/context.c",
 }
 
 
