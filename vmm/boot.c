@@ -180,6 +180,9 @@ static bool plan_tasks(struct boot *boot)
             return false;
         }
     }
+    for (uint32_t i = 0; i < boot->vm.config.task_count; i++)
+        if (!module_valid(info, boot->vm.config.task[i].module))
+            return false;
     return tasks_plan(&boot->vm, &used, boot->machine);
 }
 

@@ -280,7 +280,12 @@ status_t call_notify_signal(uint64_t notify, uint64_t bits)
 
 status_t call_irq_create(uint64_t dst, uint64_t intid)
 {
-    CHECK(dst >= ORD_CAP_FIRST_FREE && dst < ORD_CAP_COUNT && intid >= 32 && intid < GIC_INTID_MAX);
+    CHECK(dst >= ORD_CAP_FIRST_FREE && dst < ORD_CAP_COUNT);
+    if (!intid) { /* its number is that which it is bound to */
+        fake.virtual_irq[dst] = true;
+        return ORD_OK;
+    }
+    CHECK(intid >= 32 && intid < GIC_INTID_MAX);
     CHECK(!fake.irq[intid].exists && !fake.irq_of_cap[dst]);
     if (intid == fake.busy_irq)
         return ORD_BUSY;
@@ -300,6 +305,8 @@ static struct fake_irq *irq_of(uint64_t cap)
 
 status_t call_irq_bind(uint64_t irq, uint64_t vcpu, uint64_t intid, uint64_t priority)
 {
+    if (fake.virtual_irq[irq])
+        fake.irq_of_cap[irq] = (uint32_t)intid;
     struct fake_irq *i = irq_of(irq);
 
     CHECK(fake.irq_of_cap[irq] == intid && priority < 256);

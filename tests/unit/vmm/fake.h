@@ -29,8 +29,9 @@ struct fake {
     struct range_list kept;                              /* mem_map of devices says BUSY here */
     struct fake_irq irq[GIC_INTID_MAX];
     uint32_t irq_of_cap[ORD_CAP_COUNT]; /* INTID */
-    uint32_t irq_limit;                 /* objects left, NO_MEMORY behind it */
-    uint32_t busy_irq;                  /* BUSY for this one */
+    bool virtual_irq[ORD_CAP_COUNT];
+    uint32_t irq_limit; /* objects left, NO_MEMORY behind it */
+    uint32_t busy_irq;  /* BUSY for this one */
     uint32_t vcpu_count;
     struct ord_vcpu_state *state[ORD_CORES_MAX]; /* given by the test */
     uint64_t vcpu_affinity[ORD_CORES_MAX], vcpu_core[ORD_CORES_MAX];

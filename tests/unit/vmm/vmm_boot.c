@@ -246,6 +246,119 @@ static void test_reserved(void)
     free(at(info.dtb_base));
 }
 
+/* A task whose program is one page of code, and one of data that is larger than the file. */
+static void program(uint64_t base)
+{
+    struct {
+        uint8_t ident[16];
+        uint16_t type, machine;
+        uint32_t version;
+        uint64_t entry, phoff, shoff;
+        uint32_t flags;
+        uint16_t sizes[6];
+        struct {
+            uint32_t type, flags;
+            uint64_t offset, vaddr, paddr, filesz, memsz, align;
+        } segment[2];
+    } f = {.ident = "\177ELF\2\1\1",
+           .type = 2,
+           .machine = 183,
+           .entry = 0x100000,
+           .phoff = 64,
+           .sizes = {64, 56, 2}};
+
+    f.segment[0].type = f.segment[1].type = 1;
+    f.segment[0].flags = 5;
+    f.segment[1].flags = 6;
+    f.segment[0].vaddr = 0x100000;
+    f.segment[1].vaddr = 0x101000;
+    f.segment[0].filesz = f.segment[0].memsz = f.segment[1].filesz = 100;
+    f.segment[1].memsz = 3 << 20;
+    f.segment[0].offset = f.segment[1].offset = sizeof(f);
+    memcpy(at(base), &f, sizeof(f));
+    memset(at(base + sizeof(f)), 0x55, 100);
+    module("sampler", "", base, sizeof(f) + 100);
+}
+
+static void task_config(uint32_t channel_size)
+{
+    unsigned char *blob = at(RAM_BASE + 40 * MIB);
+    int node;
+
+    config("bootargs", "console=ttyAMA0 quiet", 22);
+    node = fdt_add_subnode(blob, fdt_add_subnode(blob, 0, "tasks"), "sampler");
+    CHECK(node > 0 && fdt_setprop_u32(blob, node, "core", 3) == 0);
+    node = fdt_add_subnode(blob, fdt_add_subnode(blob, 0, "channels"), "samples");
+    CHECK(node > 0 && fdt_setprop_string(blob, node, "task", "sampler") == 0);
+    CHECK(fdt_setprop_u32(blob, node, "size", channel_size) == 0);
+}
+
+static void test_tasks(void)
+{
+    struct range range, block = {RAM_BASE + RAM_SIZE - 4 * MIB, 4 * MIB};
+    unsigned char *memory = at(block.base + 65536);
+    uint32_t id;
+
+    start();
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    program(RAM_BASE + 30 * MIB);
+    task_config(65536);
+    CHECK(run() && fake.task_count == 1 && fake.task_starts == 1 && fake.vcpu_count == 3);
+    CHECK(boot.vm.tasks.memory.base == block.base && boot.vm.tasks.memory.size <= block.size);
+    /* Linux has no byte of it, and reaches the channel only. */
+    CHECK(!range_list_overlap(&boot.vm.ram, boot.vm.tasks.memory));
+    CHECK(range_list_overlap(&fake.guest_ram, (struct range){block.base, 65536}));
+    CHECK(!range_list_overlap(&fake.guest_ram, (struct range){block.base + 65536, block.size - 65536}));
+    /* The program: code, data, the rest of them zero; then the start page. */
+    for (uint32_t i = 0; i < 0x1000 + (3 << 20); i++)
+        CHECK(memory[i] == (i % 0x1000 < 100 && i < 0x1100 ? 0x55 : 0));
+    const struct ord_start *page = (const void *)(memory + 0x1000 + (3 << 20));
+    CHECK(page->magic == ORD_START_MAGIC && strcmp(page->name, "sampler") == 0 && page->core == 3);
+    CHECK(page->channel_count == 1 && page->channel[0].size == 65536 &&
+          page->first_free > page->channel[0].signal);
+    const void *fdt = at(boot.vm.vcpu[0].context);
+    int node = fdt_node_offset_by_compatible(fdt, -1, "outrider,channel-1.0");
+    CHECK(node > 0 && tree_reg(fdt, 0, node, 0, &range) && range.base == block.base && range.size == 65536);
+    CHECK(strcmp(fdt_getprop(fdt, node, "label", NULL), "samples") == 0);
+    bool edge;
+    CHECK(tree_node_spi(fdt, info.gicd_base, node, &id, &edge) && id == 287 && edge);
+    CHECK(boot.vm.gic.irq[287] && fake.irq[287].bound);
+    /* What is at the upper end already is left alone. */
+    start();
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    program(RAM_BASE + RAM_SIZE - MIB);
+    task_config(65536);
+    CHECK(run() && boot.vm.tasks.memory.base == RAM_BASE + RAM_SIZE - 6 * MIB);
+    start();
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    reserve((struct range){block.base, block.size}, (struct range){RAM_BASE + 10 * MIB, 4096});
+    program(RAM_BASE + 30 * MIB);
+    task_config(65536);
+    CHECK(run() && boot.vm.tasks.memory.base == RAM_BASE + RAM_SIZE - 8 * MIB);
+    free(at(info.dtb_base));
+    /* No place; no ELF file; not in memory that is ours. */
+    start();
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    program(RAM_BASE + 30 * MIB);
+    for (uint64_t i = 0; i < 3; i++)
+        module("other", "", RAM_BASE + (50 + 15 * i) * MIB, 4096);
+    task_config(16 << 20);
+    CHECK(!run() && fake_logged("too little memory: tasks and channels need 20480 KiB") && !fake.vm_cap);
+    start();
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    program(RAM_BASE + 30 * MIB);
+    *(char *)at(RAM_BASE + 30 * MIB) = 0;
+    task_config(65536);
+    CHECK(!run() &&
+          fake_logged("task sampler: boot module \"sampler\" cannot be loaded: it is not a static"));
+    start();
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    program(RAM_BASE + 30 * MIB);
+    info.module[info.module_count - 1].base = RAM_BASE + RAM_SIZE;
+    task_config(65536);
+    CHECK(!run() && fake_logged("boot module \"sampler\" is not in usable memory"));
+}
+
 static void test_bad(void)
 {
     start();
@@ -293,6 +406,7 @@ int main(int argc, char **argv)
     test_good();
     test_config();
     test_reserved();
+    test_tasks();
     test_bad();
     free(machine);
     free(heap);
