@@ -112,8 +112,8 @@ int ring_write(struct ring *r, const void *record, size_t length)
     uint64_t space = space_of(length), skip = space > rest ? rest : 0;
     if (skip + space > r->capacity - (r->position - r->seen)) {
         uint64_t tail = load(&r->memory->tail);
-        if (check_positions(r, r->position, tail) != RING_OK || tail - r->seen > r->position - r->seen)
-            return RING_CORRUPT; /* ahead of what was written, or back */
+        if (check_positions(r, r->position, tail) != RING_OK)
+            return RING_CORRUPT;
         r->seen = tail;
         if (skip + space > r->capacity - (r->position - tail))
             return RING_FULL;
