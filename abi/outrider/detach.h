@@ -51,6 +51,8 @@
  * before. */
 #define ORD_HC_LOG ORD_HC(0x0d)
 
+/* time(): CLOCK_MONOTONIC goes at another rate from now on; what waits for it computes its time again. */
+#define ORD_HC_TIME ORD_HC(0x0e)
 /* notify_signal(channel): signals the other end. BAD_CAP: no such channel. */
 #define ORD_HC_NOTIFY_SIGNAL ORD_HC(0x18)
 /* notify_take(channel, flags ORD_TAKE_*) -> x1 number of signals since the last take. */
@@ -65,6 +67,7 @@
 
 #define ORD_FEATURE_SHARED (1ull << 1) /* ORD_CREATE_SHARED */
 #define ORD_FEATURE_LOG    (1ull << 2) /* ORD_HC_LOG */
+#define ORD_FEATURE_SLEEP  (1ull << 3) /* ord_timebase, ORD_SERVE_SLEEP, ORD_HC_TIME */
 #define ORD_FEATURE_NOTIFY (1ull << 8) /* ORD_HC_NOTIFY_* */
 
 /* Flags of notify_take(). */
@@ -107,13 +110,36 @@ enum ord_pool {
 #define ORD_CONTEXT_MAX 128
 
 /*
+ * Linux's CLOCK_MONOTONIC, as the vDSO computes it:
+ *
+ *   ns = base + ((((CNTVCT_EL0 - cycle_last) * mult) + fraction) >> shift)
+ *
+ * Written by the guest when its timekeeping changes. mult 0, or a shift above ORD_TIMEBASE_SHIFT_MAX: there
+ * is none, and what needs it is forwarded. Writer: seq odd, barrier, values, barrier, seq even.
+ */
+struct ord_timebase {
+    uint32_t seq;
+    uint32_t mult;
+    uint32_t shift;
+    uint32_t reserved;
+    uint64_t cycle_last;
+    uint64_t fraction; /* ns << shift */
+    uint64_t base;     /* ns */
+};
+ORD_ASSERT(sizeof(struct ord_timebase) == 40);
+#define ORD_TIMEBASE_SHIFT_MAX 32
+
+/*
  * Event page of a VM. The hypervisor sets a context's bit, then injects the virtual exception; any CPU
  * clears bits (atomic exchange) and looks at the frames. A context has one event at most, so no bit is lost.
  */
 struct ord_event_page {
     uint64_t pending[ORD_CONTEXT_MAX / 64];
-    uint64_t reserved[510];
+    uint64_t reserved0[6];
+    struct ord_timebase timebase;
+    uint64_t reserved[499];
 };
+ORD_ASSERT(offsetof(struct ord_event_page, timebase) == 64);
 ORD_ASSERT(sizeof(struct ord_event_page) == ORD_PAGE_SIZE);
 
 #define ORD_FRAME_MAGIC 0x3166726fu /* "orf1" */
@@ -128,11 +154,20 @@ enum ord_event {
     ORD_EVENT_STAGE2 = 5,    /* address not backed by the VM's memory: esr, far, ipa */
     ORD_EVENT_RECALLED = 6,  /* answer to recall() */
     ORD_EVENT_REJECTED = 7,  /* run() found the frame invalid; reason in esr (an ord_status) */
+    /* Recalled out of a wait that the hypervisor serves: pc behind the SVC, x0..x8 as it was called. */
+    ORD_EVENT_INTERRUPTED = 8,
 };
 
 /* User PSTATE bits that run() accepts and events return (ARM ARM C5.2.18, SPSR_EL1): NZCV, DIT, SSBS, BTYPE,
  * TCO. */
 #define ORD_PSTATE_MASK 0xf3001c00ull
+
+/*
+ * Flags of ord_frame.serve: system calls that the hypervisor may serve itself.
+ *   SLEEP  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, …), by the VM's ord_timebase. Anything unusual in
+ *          its arguments is forwarded.
+ */
+#define ORD_SERVE_SLEEP (1ull << 0)
 
 /* Counters: written by the hypervisor, monotonic over the life of the context. */
 struct ord_stats {
@@ -146,7 +181,9 @@ struct ord_stats {
     uint64_t exits;      /* all entries to the hypervisor while the thread ran */
     uint64_t preempted;  /* times that another thread of its core went before it */
     uint64_t throttled;  /* times that it waited for its core's vCPU: the budget was used up */
-    uint64_t reserved[6];
+    uint64_t sleeps;     /* waits for a time that the hypervisor served to their end */
+    uint64_t sleep_end;  /* counter at which the last one was due; 0: when it began, it was over */
+    uint64_t reserved[4];
 };
 ORD_ASSERT(sizeof(struct ord_stats) == 128);
 
@@ -195,7 +232,10 @@ struct ord_frame {
     uint64_t cntkctl_el1;
     uint64_t cpacr_el1;
     uint64_t pauth[10]; /* APIA, APIB, APDA, APDB, APGA: low then high half each; 0 without FEAT_PAuth */
-    uint64_t context_reserved[7];
+    uint64_t serve;     /* ORD_SERVE_* */
+    uint64_t
+        clock_offset; /* ns, signed: the thread's CLOCK_MONOTONIC minus the timebase's (time namespaces) */
+    uint64_t context_reserved[5];
     /* FP/SIMD, both ways */
     uint32_t fpsr;
     uint32_t fpcr;

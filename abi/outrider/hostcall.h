@@ -15,6 +15,13 @@
 /* thread_info() -> x0 ORD_ABI_VERSION, x1 core, x2 context id, x3 priority. */
 #define ORD_HOSTCALL_INFO (ORD_HOSTCALL_BASE + 0)
 
+/*
+ * sleep_until(counter) -> x0 0. Returns when CNTVCT_EL0 has reached the value, at once if it has. A signal,
+ * or whatever else Linux wants of the thread, ends it early: Linux answers -ENOSYS (or -EINTR behind a
+ * handler).
+ */
+#define ORD_HOSTCALL_SLEEP_UNTIL (ORD_HOSTCALL_BASE + 1)
+
 #define ORD_HOSTCALL_ENOSYS 38 /* returned negated: Linux's ENOSYS on arm64 and x86 */
 
 #endif

@@ -21,6 +21,7 @@ static const struct counter {
     {"exits", "entries to the hypervisor", offsetof(struct ord_stats, exits)},
     {"preempted", "preempted by others", offsetof(struct ord_stats, preempted)},
     {"throttled", "budget used up", offsetof(struct ord_stats, throttled)},
+    {"sleeps", "sleeps served", offsetof(struct ord_stats, sleeps)},
 };
 
 #define COUNTER_COUNT (sizeof(counters) / sizeof(counters[0]))

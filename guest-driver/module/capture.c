@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* General and system registers of current, from Linux into the frame and back. */
+#include <linux/nsproxy.h>
 #include <linux/sched.h>
+#include <linux/time_namespace.h>
 #include <asm/pointer_auth.h>
 #include <asm/ptrace.h>
 #include <asm/sysreg.h>
@@ -27,6 +29,28 @@ static void capture_save_pauth(struct ord_frame *frame)
 #endif
 }
 
+/*
+ * What the hypervisor serves is not seen by ptrace, seccomp and audit. A tracer's request stops the thread,
+ * and so does seccomp() for a whole process (probe.c): this is asked again then.
+ */
+static u64 capture_serve(void)
+{
+	unsigned long flags = read_thread_flags();
+
+	if (flags & (_TIF_SYSCALL_TRACE | _TIF_SYSCALL_EMU | _TIF_SYSCALL_AUDIT | _TIF_SECCOMP))
+		return 0;
+	return ORD_SERVE_SLEEP;
+}
+
+static s64 capture_clock_offset(void)
+{
+#ifdef CONFIG_TIME_NS
+	return timespec64_to_ns(&current->nsproxy->time_ns->offsets.monotonic);
+#else
+	return 0;
+#endif
+}
+
 /**
  * hvd_capture_save() - registers of current's user mode into its frame
  * @t: its address space is in the frame already (hvd_space_enter())
@@ -50,24 +74,34 @@ void hvd_capture_save(struct hvd_thread *t, struct pt_regs *regs)
 	frame->cntkctl_el1 = read_sysreg(cntkctl_el1);
 	frame->cpacr_el1 = CPACR_FPEN;
 	capture_save_pauth(frame);
+	frame->serve = capture_serve();
+	frame->clock_offset = capture_clock_offset();
 }
 
 /**
  * hvd_capture_load() - registers out of the frame, for current to go on natively
  * @t: not running
  * @regs: of current's user mode
- * @on_syscall: the frame's pc is behind an SVC, which is to be executed by Linux
+ * @event: of the frame. SYSCALL: its pc is behind an SVC, which is to be executed by Linux. INTERRUPTED: it
+ * is in the middle of a call that sleeps, and which a signal ends, or which is made again.
  */
-void hvd_capture_load(struct hvd_thread *t, struct pt_regs *regs, bool on_syscall)
+void hvd_capture_load(struct hvd_thread *t, struct pt_regs *regs, u32 event)
 {
 	struct ord_frame *frame = t->frame;
 
 	memcpy(regs->regs, frame->x, sizeof(frame->x));
 	regs->sp = frame->sp;
-	regs->pc = frame->pc - (on_syscall ? 4 : 0);
+	regs->pc = frame->pc - (event == ORD_EVENT_SYSCALL ? 4 : 0);
 	/* Mode and masks are Linux's business: EL0t, 64-bit, nothing masked. */
 	regs->pstate = PSR_MODE_EL0t | (frame->pstate & ORD_PSTATE_MASK);
 	/* Whatever call Linux saw last is over: a signal must not restart it. */
 	regs->syscallno = NO_SYSCALL;
+	if (event == ORD_EVENT_INTERRUPTED) {
+		/* As it would be inside of Linux: do_signal() then does what is right, and must be called. */
+		regs->syscallno = (s32)regs->regs[8];
+		regs->orig_x0 = regs->regs[0];
+		regs->regs[0] = -ERESTARTNOHAND;
+		set_thread_flag(TIF_SIGPENDING);
+	}
 	write_sysreg(frame->tpidr_el0, tpidr_el0);
 }

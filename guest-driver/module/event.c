@@ -138,10 +138,16 @@ int hvd_event_init(struct platform_device *pdev)
 	event_hp_state = err;
 
 	status = hvd_call_setup(virt_to_phys(event_page));
-	if (status == ORD_OK)
-		return 0;
+	if (status == ORD_OK) {
+		err = hvd_timebase_init(&event_page->timebase);
+		if (!err)
+			return 0;
+		hvd_call_setup(ORD_SETUP_NONE);
+		goto remove_state;
+	}
 	pr_err("the hypervisor does not take the event page (%ld)\n", status);
 	err = hvd_status_errno(status);
+remove_state:
 	cpuhp_remove_state(event_hp_state);
 free_irq:
 	free_percpu_irq(event_irq, &event_cookie);
@@ -153,8 +159,10 @@ free_page:
 /* With no context left. */
 void hvd_event_exit(void)
 {
-	long status = hvd_call_setup(ORD_SETUP_NONE);
+	long status;
 
+	hvd_timebase_exit();
+	status = hvd_call_setup(ORD_SETUP_NONE);
 	cpuhp_remove_state(event_hp_state);
 	free_percpu_irq(event_irq, &event_cookie);
 	if (status == ORD_OK)

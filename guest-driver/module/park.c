@@ -101,7 +101,7 @@ static bool park_permitted(void)
 static bool park_wanted(struct hvd_thread *t)
 {
 	return signal_pending(current) || READ_ONCE(hvd_stopping) ||
-	       READ_ONCE(t->flags) & (BIT(HVD_LEAVE) | BIT(HVD_MOVE));
+	       READ_ONCE(t->flags) & (BIT(HVD_LEAVE) | BIT(HVD_MOVE) | BIT(HVD_CHECK));
 }
 
 static void park_drop(struct hvd_thread *t, u64 pc)
@@ -226,7 +226,7 @@ out:
  */
 static void park_return(struct hvd_thread *t, struct pt_regs *regs, u32 event)
 {
-	hvd_capture_load(t, regs, event == ORD_EVENT_SYSCALL);
+	hvd_capture_load(t, regs, event);
 	hvd_fp_load(t->frame);
 	hvd_rseq_show(t);
 	hvd_probe_mark(current);
@@ -240,6 +240,7 @@ static void park_return(struct hvd_thread *t, struct pt_regs *regs, u32 event)
 		hvd_recapture_arm(t, signal_pending(current), 0);
 		break;
 	case ORD_EVENT_RECALLED:
+	case ORD_EVENT_INTERRUPTED:
 		hvd_recapture_arm(t, true, 0);
 		break;
 	default:
@@ -265,6 +266,7 @@ static void park_note(struct hvd_thread *t, u32 event, u64 time, bool resolved)
 		entry.cause = resolved ? ORD_CAUSE_FAULT : ORD_CAUSE_NATIVE;
 		break;
 	case ORD_EVENT_RECALLED:
+	case ORD_EVENT_INTERRUPTED:
 		entry.cause = ORD_CAUSE_SIGNAL;
 		entry.number = hvd_trace_signal();
 		entry.address = 0;
@@ -281,7 +283,7 @@ static void park_note(struct hvd_thread *t, u32 event, u64 time, bool resolved)
 static void park(struct hvd_thread *t)
 {
 	struct pt_regs *regs = task_pt_regs(current);
-	bool ran = false, again;
+	bool ran = false, again, recalled;
 	u64 time;
 	u32 event = ORD_EVENT_NONE;
 
@@ -299,6 +301,8 @@ static void park(struct hvd_thread *t)
 		park_drop(t, 0);
 		return;
 	}
+	clear_bit(HVD_CHECK, &t->flags);
+	smp_mb__after_atomic(); /* before looking at what it was set for */
 	hvd_fp_save(t->frame);
 	hvd_capture_save(t, regs);
 	hvd_fault_forget(t);
@@ -314,14 +318,18 @@ static void park(struct hvd_thread *t)
 		park_wait(t);
 		event = park_event(t);
 		time = get_cycles();
+		recalled = event == ORD_EVENT_RECALLED || event == ORD_EVENT_INTERRUPTED;
 		hvd_debug_point_sleep(HVD_POINT_EVENT);
 		if (event == ORD_EVENT_FAULT)
 			again = hvd_fault_resolve(t);
 		else
 			hvd_fault_forget(t);
-		if (event == ORD_EVENT_RECALLED)
+		if (recalled) {
 			again = hvd_thread_move_now(t) && !park_wanted(t);
-		if (event != ORD_EVENT_RECALLED || !again)
+			if (again && event == ORD_EVENT_INTERRUPTED)
+				t->frame->pc -= 4; /* calls again, there */
+		}
+		if (!recalled || !again)
 			park_note(t, event, time, again);
 		if (again)
 			hvd_trace_tell(t); /* a signal then ends this loop */

@@ -37,21 +37,41 @@ static DEFINE_MUTEX(probe_lock); /* registered */
 static atomic_t probe_users = ATOMIC_INIT(0);
 static bool probe_registered;
 
-/* In any task, at the end of a system call or at the beginning of membarrier(). */
+/*
+ * membarrier() takes a thread that is not on a CPU for one that has passed a barrier. Before it returns,
+ * whoever called it, those on host cores must have passed one too. At its beginning, and at its end if that
+ * is seen.
+ */
+static bool probe_is_membarrier(const struct pt_regs *regs)
+{
+	return unlikely(regs->syscallno == (is_compat_task() ? COMPAT_NR_MEMBARRIER : __NR_membarrier));
+}
+
+/*
+ * seccomp() may put a filter on all threads of a process, which then must see the calls that the hypervisor
+ * has served until now. At its end, which is seen because the caller is marked at its beginning.
+ */
+static bool probe_is_seccomp(const struct pt_regs *regs)
+{
+	return unlikely(regs->syscallno == __NR_seccomp) && !is_compat_task();
+}
+
+/* In any task, at the end of a system call. */
 static void probe_call(struct pt_regs *regs)
 {
 	struct hvd_thread *t;
 
-	/*
-	 * membarrier() takes a thread that is not on a CPU for one that has passed a barrier. Before it
-	 * returns, whoever called it, those on host cores must have passed one too.
-	 */
-	if (unlikely(regs->syscallno == (is_compat_task() ? COMPAT_NR_MEMBARRIER : __NR_membarrier)))
+	if (probe_is_membarrier(regs))
 		hvd_call_barrier();
 
 	/* The result is no filter: for rt_sigreturn and execve it is just some register. */
 	rcu_read_lock(); /* somebody else may end it, and ftrace does not hold this for us */
 	t = hvd_thread_find(current);
+	if (probe_is_seccomp(regs)) {
+		hvd_thread_check_group();
+		if (!t && probe_hooked)
+			hvd_probe_unmark(current);
+	}
 	if (t && !test_bit(HVD_REJECTED, &t->flags))
 		hvd_park_queue(t);
 	rcu_read_unlock();
@@ -70,27 +90,48 @@ static void probe_ftrace(unsigned long ip, unsigned long parent, struct ftrace_o
 	probe_call(task_pt_regs(current));
 }
 
+/* In any task, at the beginning of membarrier() or seccomp(). */
+static void probe_ftrace_begin(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
+			       struct ftrace_regs *regs)
+{
+	if (probe_is_membarrier(task_pt_regs(current)))
+		hvd_call_barrier();
+	else
+		hvd_probe_mark(current);
+}
+
 /* PERMANENT: the sysctl kernel.ftrace_enabled must not switch it off under running threads. */
 static struct ftrace_ops probe_ops = { .func = probe_ftrace, .flags = FTRACE_OPS_FL_PERMANENT };
+static struct ftrace_ops begin_ops = { .func = probe_ftrace_begin, .flags = FTRACE_OPS_FL_PERMANENT };
 
 static bool probe_hook(void)
 {
 	static char call_end[] = "syscall_trace_exit", membarrier[] = "__arm64_sys_membarrier";
+	static char seccomp[] = "__arm64_sys_seccomp"; /* not in every kernel */
 
 	if (use_tracepoint)
 		return false;
-	if (!ftrace_set_filter(&probe_ops, call_end, strlen(call_end), 1) &&
-	    !ftrace_set_filter(&probe_ops, membarrier, strlen(membarrier), 0) &&
-	    !register_ftrace_function(&probe_ops))
+	if (ftrace_set_filter(&probe_ops, call_end, strlen(call_end), 1) ||
+	    ftrace_set_filter(&begin_ops, membarrier, strlen(membarrier), 1))
+		goto failed;
+	ftrace_set_filter(&begin_ops, seccomp, strlen(seccomp), 0);
+	if (register_ftrace_function(&probe_ops))
+		goto failed;
+	if (!register_ftrace_function(&begin_ops))
 		return true;
+	unregister_ftrace_function(&probe_ops);
+failed:
 	ftrace_free_filter(&probe_ops);
+	ftrace_free_filter(&begin_ops);
 	pr_info("ftrace is not to be had: system calls of all tasks are slower while a thread is detached\n");
 	return false;
 }
 
 static void probe_unhook(void)
 {
+	unregister_ftrace_function(&begin_ops);
 	unregister_ftrace_function(&probe_ops);
+	ftrace_free_filter(&begin_ops);
 	ftrace_free_filter(&probe_ops);
 }
 #else
@@ -138,6 +179,9 @@ void hvd_probe_unmark(struct task_struct *task)
 /* In the parent, with preemption disabled, before the child is woken up. */
 static void probe_fork(void *data, struct task_struct *parent, struct task_struct *child)
 {
+	/* It has inherited the mark. */
+	if (test_tsk_thread_flag(child, TIF_SYSCALL_TRACEPOINT))
+		hvd_probe_unmark(child);
 	hvd_group_fork(parent, child);
 }
 

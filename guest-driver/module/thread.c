@@ -650,6 +650,33 @@ static bool thread_any_detached(void)
 }
 
 /**
+ * hvd_thread_check_group() - the detached threads of current's process come back, to see what has changed
+ *
+ * On return none of them runs by what was before. Any context.
+ */
+void hvd_thread_check_group(void)
+{
+	u64 end =
+		get_cycles() + arch_timer_get_cntfrq() / 100; /* the hypervisor answers within microseconds */
+	struct hvd_thread *t;
+	u32 id;
+
+	rcu_read_lock();
+	for (id = 0; id < ORD_CONTEXT_MAX; id++) {
+		t = rcu_dereference(hvd_contexts[id]);
+		if (!t || !same_thread_group(t->task, current))
+			continue;
+		set_bit(HVD_CHECK, &t->flags);
+		smp_mb__after_atomic(); /* pairs with park() */
+		hvd_call_recall(t->context);
+		while (t != hvd_thread_find(current) && READ_ONCE(t->frame->event) == ORD_EVENT_RUNNING &&
+		       get_cycles() < end)
+			cpu_relax();
+	}
+	rcu_read_unlock();
+}
+
+/**
  * hvd_thread_stop_all() - no thread runs outside of Linux any more, nor will
  *
  * For reboot and kexec: the next kernel will use the memory of this one.

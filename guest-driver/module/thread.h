@@ -42,6 +42,7 @@ enum hvd_flag {
 	HVD_REJECTED,  /* the hypervisor does not take this thread: stays in Linux, said so in the log */
 	HVD_PARKING,   /* in park(): registers may be elsewhere, only the thread itself can end this */
 	HVD_LEAVE,     /* to be attached for good: it ends itself when it leaves park() */
+	HVD_CHECK,     /* what it may be served has changed: it comes out of its core for that */
 	HVD_MOVE,      /* to be moved to another core or priority: it comes out of its core for that */
 };
 
@@ -128,6 +129,7 @@ struct hvd_thread *hvd_thread_get(struct task_struct *task);
 void hvd_thread_put(struct hvd_thread *t);
 void hvd_thread_record(struct hvd_thread *t, struct ord_ioc_thread *record);
 void hvd_thread_stop_all(void);
+void hvd_thread_check_group(void);
 int hvd_thread_init(void);
 void hvd_thread_drain(void);
 void hvd_thread_exit(void);
@@ -139,7 +141,7 @@ void hvd_park_init(struct hvd_thread *t);
 
 /* capture.c */
 void hvd_capture_save(struct hvd_thread *t, struct pt_regs *regs);
-void hvd_capture_load(struct hvd_thread *t, struct pt_regs *regs, bool on_syscall);
+void hvd_capture_load(struct hvd_thread *t, struct pt_regs *regs, u32 event);
 
 /* fp.c */
 void hvd_fp_save(struct ord_frame *frame);
@@ -177,6 +179,10 @@ void hvd_event_wait_prepare(struct ord_frame *frame);
 void hvd_event_wait_finish(struct ord_frame *frame);
 int hvd_event_init(struct platform_device *pdev);
 void hvd_event_exit(void);
+
+/* timebase.c */
+int hvd_timebase_init(struct ord_timebase *where);
+void hvd_timebase_exit(void);
 
 /* group.c */
 int hvd_group_set(struct hvd_file *file, struct task_struct *leader, const struct ord_ioc_group *arg);

@@ -16,6 +16,7 @@
 #define HV_CONTEXT_H
 
 #include "thread.h"
+#include "timer.h"
 #include "types.h"
 #include <outrider/detach.h>
 
@@ -27,6 +28,13 @@ enum context_state {
     CONTEXT_RUNNING = 2,
 };
 
+/* What a RUNNING context waits for in the hypervisor; its thread is blocked then. */
+enum context_wait {
+    WAIT_NONE = 0,
+    WAIT_COUNTER = 1, /* deadline in ticks of the counter */
+    WAIT_CLOCK = 2,   /* deadline in ns of the VM's timebase */
+};
+
 struct context {
     struct thread thread; /* first */
     struct vm *vm;
@@ -36,6 +44,12 @@ struct context {
     bool taken;            /* created and not destroyed; under vm->lock, as `shared` */
     bool shared;           /* may share its core with others that may */
     uint32_t recall_asked; /* by the guest, for the current run */
+    /* the core's, from here */
+    uint32_t wait; /* enum context_wait */
+    uint64_t deadline;
+    struct timer timer;    /* armed while it waits for a time */
+    uint64_t serve;        /* ORD_SERVE_*, of this run */
+    uint64_t clock_offset; /* ns, modulo 2^64 */
     struct ord_stats stats;
 };
 
@@ -47,10 +61,14 @@ status_t context_recall(struct vm *vm, uint64_t id) MUST_CHECK;
 status_t context_destroy(struct vm *vm, uint64_t id) MUST_CHECK;
 status_t context_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio) MUST_CHECK;
 
-/* On the context's core: THREAD_OP_RUN, _RECALL and _STOP. */
+/* ORD_HC_TIME. */
+void context_time(struct vm *vm);
+
+/* On the context's core: THREAD_OP_RUN, _RECALL, _STOP and _TIME. */
 void context_handle_run(struct context *c);
 void context_handle_recall(struct context *c);
 void context_handle_stop(struct context *c);
+void context_handle_time(struct context *c);
 
 /* Another thread of its core goes before it. */
 void context_preempted(struct context *c);

@@ -40,6 +40,7 @@ enum thread_state {
 #define THREAD_OP_KICK   BIT(3) /* vcpu_kick() */
 #define THREAD_OP_RUN    BIT(4) /* detached: load the frame and go */
 #define THREAD_OP_RECALL BIT(5) /* detached: write the frame and stop */
+#define THREAD_OP_TIME   BIT(7) /* detached: its VM's clock goes at another rate */
 #define THREAD_OP_STOP   BIT(6) /* detached: stop without an event; host: end */
 
 struct thread {

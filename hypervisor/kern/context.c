@@ -6,6 +6,7 @@
 #include "core.h"
 #include "pool.h"
 #include "vm.h"
+#include "wait.h"
 #include <arch/thread.h>
 
 static struct context *lookup(struct vm *vm, uint64_t id)
@@ -73,6 +74,7 @@ static struct context *find_slot(struct vm *vm)
             c->vm = vm;
             c->id = i;
             c->thread.context = c;
+            wait_init(c);
         }
         return c;
     }
@@ -238,14 +240,37 @@ void context_handle_run(struct context *c)
 void context_handle_recall(struct context *c)
 {
     /* State first: a late request must not take away one that is meant for the run that comes. */
-    if (c->thread.state != THREAD_READY || !atomic_exchange(&c->recall_asked, 0u))
+    if ((c->thread.state != THREAD_READY && !c->wait) || !atomic_exchange(&c->recall_asked, 0u))
         return;
+    if (c->wait) {
+        wait_interrupt(c);
+        return;
+    }
     arch_context_save(c);
     context_event(c, ORD_EVENT_RECALLED, 0, 0, 0);
 }
 
+void context_handle_time(struct context *c)
+{
+    if (c->wait == WAIT_CLOCK)
+        wait_again(c);
+}
+
+void context_time(struct vm *vm)
+{
+    /* The lock: as for a recall. */
+    spin_lock(&vm->lock);
+    for (uint32_t i = 0; i < ORD_CONTEXT_MAX && vm->context_count; i++) {
+        struct context *c = vm->context[i];
+        if (c && c->taken && READ_ONCE(c->wait) == WAIT_CLOCK)
+            thread_post(&c->thread, THREAD_OP_TIME);
+    }
+    spin_unlock(&vm->lock);
+}
+
 void context_handle_stop(struct context *c)
 {
+    wait_cancel(c);
     if (c->thread.state != THREAD_READY)
         return;
     arch_context_save(c);
@@ -301,6 +326,7 @@ void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64
         c->stats.faults++;
         break;
     case ORD_EVENT_RECALLED:
+    case ORD_EVENT_INTERRUPTED:
         c->stats.recalls++;
         break;
     default:

@@ -9,6 +9,7 @@
 #include "notify.h"
 #include "pool.h"
 #include "vm.h"
+#include "wait.h"
 #include <arch/hypercall.h>
 #include <outrider/detach.h>
 #include <outrider/hostcall.h>
@@ -18,7 +19,8 @@ typedef status_t handler(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
 static status_t do_info(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t out[3])
 {
     out[0] = ORD_ABI_VERSION;
-    out[1] = arch_hypercall_features() | ORD_FEATURE_SHARED | ORD_FEATURE_LOG | ORD_FEATURE_NOTIFY;
+    out[1] = arch_hypercall_features() | ORD_FEATURE_SHARED | ORD_FEATURE_LOG | ORD_FEATURE_SLEEP |
+             ORD_FEATURE_NOTIFY;
     out[2] = ORD_CONTEXT_MAX;
     return arg[0] >> 16 == ORD_ABI_MAJOR ? ORD_OK : ORD_BAD_VERSION;
 }
@@ -173,6 +175,12 @@ static status_t do_notify_take(struct vcpu *v, const uint64_t arg[5], uint64_t o
     return ORD_OK;
 }
 
+static status_t do_time(struct vcpu *v, const uint64_t arg[5] UNUSED, uint64_t out[3] UNUSED)
+{
+    context_time(v->vm);
+    return ORD_OK;
+}
+
 static handler *const table[] = {
     [ORD_HC_INFO - ORD_HC_BASE] = do_info,
     [ORD_HC_CORE_INFO - ORD_HC_BASE] = do_core_info,
@@ -189,6 +197,7 @@ static handler *const table[] = {
     [ORD_HC_LOG - ORD_HC_BASE] = do_log,
     [ORD_HC_NOTIFY_SIGNAL - ORD_HC_BASE] = do_notify_signal,
     [ORD_HC_NOTIFY_TAKE - ORD_HC_BASE] = do_notify_take,
+    [ORD_HC_TIME - ORD_HC_BASE] = do_time,
 };
 
 bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4])
@@ -215,7 +224,7 @@ bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5]
     return true;
 }
 
-bool hostcall_dispatch(struct context *c, uint64_t number, const uint64_t arg[6] UNUSED, uint64_t result[4])
+bool hostcall_dispatch(struct context *c, uint64_t number, const uint64_t arg[6], uint64_t result[4])
 {
     if ((uint32_t)number - ORD_HOSTCALL_BASE >= ORD_HOSTCALL_COUNT)
         return false;
@@ -226,6 +235,10 @@ bool hostcall_dispatch(struct context *c, uint64_t number, const uint64_t arg[6]
         result[1] = c->thread.core->index;
         result[2] = c->id;
         result[3] = c->thread.prio;
+        break;
+    case ORD_HOSTCALL_SLEEP_UNTIL:
+        if (!wait_counter(c, arg[0]))
+            result[0] = 0;
         break;
     default:
         result[0] = (uint64_t)-ORD_HOSTCALL_ENOSYS;

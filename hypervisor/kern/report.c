@@ -124,8 +124,8 @@ static void contexts_now(void)
                   states[MIN(READ_ONCE(c->state), 2u)]);
             print("  runs %lu, system calls %lu, faults %lu, exceptions %lu, recalls %lu", s->runs,
                   s->syscalls, s->faults, s->exceptions, s->recalls);
-            print("  interrupts %lu, host calls %lu, exits %lu, preempted %lu, throttled %lu", s->irqs,
-                  s->hostcalls, s->exits, s->preempted, s->throttled);
+            print("  interrupts %lu, host calls %lu, exits %lu, preempted %lu, throttled %lu, sleeps %lu",
+                  s->irqs, s->hostcalls, s->exits, s->preempted, s->throttled, s->sleeps);
         }
     if (!any)
         print("no context");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * hostcall-fuzz: N host calls with random numbers and arguments. Attached, all of them are -ENOSYS; detached,
- * thread_info() answers, all others are -ENOSYS; no other register changes.
+ * thread_info() and sleep_until() answer, all others are -ENOSYS; no other register changes.
  */
 #include "common.h"
 
@@ -58,8 +58,16 @@ static bool one_call(uint64_t *seed)
         number = ORD_HOSTCALL_BASE + ORD_HOSTCALL_COUNT + (draw >> 60);
     for (int i = 0; i < 8; i++)
         x[i] = interesting(seed);
+    /* Not for too long. */
+    if (number == ORD_HOSTCALL_SLEEP_UNTIL && x[0] > counter())
+        x[0] = counter() + x[0] % 1024;
     memcpy(before, x, sizeof(x));
     raw_call(number, x);
+    if (number == ORD_HOSTCALL_SLEEP_UNTIL && !x[0] && before[0] <= counter()) {
+        if (memcmp(x + 1, before + 1, sizeof(x) - sizeof(*x)))
+            test_fail("sleep_until changes x1..x7");
+        return true;
+    }
     if (number == ORD_HOSTCALL_INFO && x[0] == ORD_ABI_VERSION) {
         check_info(x);
         if (memcmp(x + 4, before + 4, sizeof(x) - 4 * sizeof(*x)))

@@ -17,6 +17,7 @@
 #include "string.h"
 #include "sysreg.h"
 #include "vm.h"
+#include "wait.h"
 #include "world.h"
 #include <arch/platform.h>
 #include <arch/ptab.h>
@@ -42,6 +43,15 @@
 #define PTE_AF    BIT(10)
 #define PTE_NG    BIT(11)
 #define PTE_UXN   BIT(54)
+
+#define PAR_F BIT(0)
+
+/* Linux: include/uapi/asm-generic/unistd.h, include/uapi/linux/time.h. */
+#define NR_CLOCK_NANOSLEEP 115
+#define CLOCK_MONOTONIC    1
+#define TIMER_ABSTIME      1
+#define NS_PER_SECOND      1000000000ull
+#define SECONDS_MAX        (1ull << 32) /* what is further away is Linux's business */
 
 #define CNTKCTL_MASK (BIT_RANGE(7, 0) | BIT(17)) /* counters and event stream; not the timers */
 #define CPACR_FPEN   BIT_RANGE(21, 20)
@@ -121,6 +131,8 @@ status_t arch_context_load(struct context *c)
     a->world = w;
     /* General registers are saved to and loaded from the frame itself: exit_prepare sanitizes them. */
     a->regs = (struct regs *)(void *)f->x;
+    c->serve = READ_ONCE(f->serve);
+    c->clock_offset = READ_ONCE(f->clock_offset);
     return ORD_OK;
 }
 
@@ -149,11 +161,48 @@ void arch_context_save(struct context *c)
     world_forget(core, w);
 }
 
+void arch_context_result(struct context *c, uint64_t value)
+{
+    c->thread.arch.regs->x[0] = value;
+}
+
+/* Two words of the running context's user memory. False: not there, or not plain memory. */
+static bool read_user(struct context *c, uint64_t at, uint64_t words[2])
+{
+    uint64_t par;
+
+    if (at % PAGE_SIZE > PAGE_SIZE - 16)
+        return false;
+    /* Stage 1 only: the address inside the VM, to be looked up as all others are. */
+    __asm__ volatile("at s1e0r, %1\n\tisb\n\tmrs %0, par_el1" : "=r"(par) : "r"(at) : "memory");
+    if (par & PAR_F)
+        return false;
+    const char *page = vm_page(c->vm, par & BIT_RANGE(47, 12));
+    if (!page)
+        return false;
+    memcpy(words, page + at % PAGE_SIZE, 16);
+    return true;
+}
+
+/* Linux's system calls that are served here if the guest allows it (ORD_SERVE_*). */
+static bool serve_call(struct context *c, uint64_t number, const uint64_t arg[6])
+{
+    uint64_t time[2];
+
+    if (number != NR_CLOCK_NANOSLEEP || !(c->serve & ORD_SERVE_SLEEP))
+        return false;
+    if ((uint32_t)arg[0] != CLOCK_MONOTONIC || (uint32_t)arg[1] != TIMER_ABSTIME)
+        return false;
+    if (!read_user(c, arg[2], time) || time[0] > SECONDS_MAX || time[1] >= NS_PER_SECOND)
+        return false;
+    return wait_clock(c, (int64_t)(time[0] * NS_PER_SECOND + time[1] - c->clock_offset));
+}
+
 /* An exception came through the stub: EL1's registers tell what happened at EL0. */
 static void stub_event(struct context *c, struct regs *r)
 {
     uint64_t esr = sysreg_read(esr_el1), far = sysreg_read(far_el1);
-    uint64_t arg[6], result[4];
+    uint64_t number, arg[6], result[4];
 
     r->pc = sysreg_read(elr_el1);
     r->pstate = sysreg_read(spsr_el1);
@@ -161,8 +210,15 @@ static void stub_event(struct context *c, struct regs *r)
     case EC_SVC64:
         memcpy(arg, r->x, sizeof(arg));
         memcpy(result, arg, sizeof(result)); /* a call keeps what it does not return */
-        if (hostcall_dispatch(c, r->x[8], arg, result)) {
+        number = READ_ONCE(r->x[8]);
+        if (hostcall_dispatch(c, number, arg, result)) {
             memcpy(r->x, result, sizeof(result));
+            c->frame->stats = c->stats;
+            return;
+        }
+        if (serve_call(c, number, arg)) {
+            if (!c->wait)
+                r->x[0] = 0;
             c->frame->stats = c->stats;
             return;
         }

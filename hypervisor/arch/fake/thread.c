@@ -89,6 +89,13 @@ void arch_context_save(struct context *c)
         fake.context_saved(c);
 }
 
+void arch_context_result(struct context *c, uint64_t value)
+{
+    FAKE_CHECK(c->thread.core == core_self() && c->thread.arch.context_running);
+    c->thread.arch.value = value;
+    c->thread.arch.results++;
+}
+
 uint32_t arch_core_registers(struct core *c, struct arch_register r[ARCH_REGISTERS_MAX])
 {
     FAKE_CHECK(c == core_self());

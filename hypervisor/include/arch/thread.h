@@ -34,6 +34,9 @@ status_t arch_context_load(struct context *c) MUST_CHECK;
 /* Writes what only the hardware holds into the frame (pc, pstate, FP/SIMD, …). */
 void arch_context_save(struct context *c);
 
+/* The result of the system call or host call that the context is in. */
+void arch_context_result(struct context *c, uint64_t value);
+
 /* Waits until another core stores to c->mail or an interrupt is pending. */
 void arch_core_poll(struct core *c);
 void arch_core_sleep(struct core *c);

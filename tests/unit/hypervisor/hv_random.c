@@ -233,15 +233,19 @@ static void host_core(void)
     uint32_t i = (uint32_t)r(8);
     struct core *c = on_core(i);
 
+    fake.counter += r(20);
+    arch_core_irqs(c);
     core_drain(c);
     struct thread *t = core_pick(c);
     if (!t || !t->context)
         return;
-    uint64_t out[4], arg[6] = {0};
+    uint64_t out[4] = {0}, arg[6] = {fake.counter + r(50)};
     if (r(4) == 0)
-        CHECK(!hostcall_dispatch(t->context, any(), arg, out) || out[0] == ORD_ABI_VERSION ||
+        CHECK(!hostcall_dispatch(t->context, any(), arg, out) || out[0] == ORD_ABI_VERSION || !out[0] ||
               (int64_t)out[0] == -ORD_HOSTCALL_ENOSYS);
-    if (r(2))
+    else if (r(4) == 0)
+        hostcall_dispatch(t->context, ORD_HOSTCALL_SLEEP_UNTIL, arg, out);
+    if (t->context->wait || r(2))
         return;
     arch_context_save(t->context);
     context_event(t->context, (enum ord_event)(ORD_EVENT_SYSCALL + r(4)), 0, 0, 0);

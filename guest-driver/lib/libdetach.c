@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "detach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <outrider/hostcall.h>
+#include <outrider/ioctl.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define NS_PER_SECOND 1000000000ull
+
+_Static_assert(DETACH_SHARED == ORD_DETACH_SHARED && DETACH_SIGDEBUG == ORD_DETACH_SIGDEBUG, "flags");
+_Static_assert(DETACH_PRIO_MIN == ORD_PRIO_MIN && DETACH_PRIO_MAX == ORD_PRIO_MAX &&
+                   DETACH_PRIO_DEFAULT == ORD_PRIO_DEFAULT,
+               "priorities");
+
+#define HEAD(object)                                                                                         \
+    {                                                                                                        \
+        .size = sizeof(object), .version = ORD_ABI_VERSION                                                   \
+    }
+
+/* ---- The module ---- */
+
+/* One file for the whole process, opened when first needed: what a thread has detached stays when it is
+ * closed. */
+static int device_open(void)
+{
+    static int device = -1;
+    int fd = __atomic_load_n(&device, __ATOMIC_ACQUIRE), none = -1;
+
+    if (fd >= 0)
+        return fd;
+    fd = open(ORD_DEVICE, O_RDWR | O_CLOEXEC);
+    if (fd < 0 && errno == EACCES)
+        fd = open(ORD_DEVICE, O_RDONLY | O_CLOEXEC); /* CAP_SYS_NICE will do */
+    if (fd < 0)
+        return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
+    if (!__atomic_compare_exchange_n(&device, &none, fd, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        close(fd);
+        fd = none;
+    }
+    return fd;
+}
+
+static int device_call(unsigned long request, void *argument)
+{
+    int fd = device_open(), saved = errno, result;
+
+    if (fd < 0)
+        return fd;
+    result = ioctl(fd, request, argument) < 0 ? -errno : 0;
+    errno = saved;
+    return result;
+}
+
+static int move_self(int core, int prio)
+{
+    struct ord_ioc_set set = {
+        .head = HEAD(set), .tid = gettid(), .core = (uint32_t)core, .prio = (uint32_t)prio};
+    struct ord_ioc_stat stat = {.head = HEAD(stat), .thread.tid = gettid()};
+    int result = device_call(ORD_IOC_SET, &set);
+
+    if (result < 0)
+        return result;
+    result = device_call(ORD_IOC_STAT, &stat);
+    return result < 0 ? result : (int)stat.thread.core;
+}
+
+int detach_self(int core, int prio, unsigned int flags)
+{
+    struct ord_ioc_detach detach = {
+        .head = HEAD(detach), .core = (uint32_t)core, .prio = (uint32_t)prio, .flags = flags};
+    struct ord_ioc_stat stat = {.head = HEAD(stat), .thread.tid = gettid()};
+    int result;
+
+    if (core < DETACH_CORE_ANY || flags & ~(DETACH_SHARED | DETACH_SIGDEBUG))
+        return -EINVAL;
+    if (prio < DETACH_PRIO_MIN || prio > DETACH_PRIO_MAX)
+        return -EINVAL;
+    result = device_call(ORD_IOC_DETACH, &detach);
+    if (result == -EBUSY && !device_call(ORD_IOC_STAT, &stat))
+        return move_self(core, prio); /* not the core is taken: this thread is detached already */
+    if (result == -ENODEV && device_open() >= 0)
+        return -ENXIO; /* there is Outrider, but no such core */
+    return result < 0 ? result : (int)detach.core;
+}
+
+int attach_self(void)
+{
+    struct ord_ioc_attach attach = {.head = HEAD(attach)};
+
+    return device_call(ORD_IOC_ATTACH, &attach);
+}
+
+/* ---- Host calls ---- */
+
+#ifdef __aarch64__
+static long host_call(uint64_t number, uint64_t argument, uint64_t result[3])
+{
+    register uint64_t x8 __asm__("x8") = number;
+    register uint64_t x0 __asm__("x0") = argument;
+    register uint64_t x1 __asm__("x1") = 0;
+    register uint64_t x2 __asm__("x2") = 0;
+    register uint64_t x3 __asm__("x3") = 0;
+
+    __asm__ volatile("svc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : "r"(x8) : "memory", "cc");
+    result[0] = x1;
+    result[1] = x2;
+    result[2] = x3;
+    return (long)x0;
+}
+
+uint64_t detach_counter(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(value)::"memory");
+    return value;
+}
+
+uint64_t detach_counter_hz(void)
+{
+    uint64_t value;
+
+    __asm__("mrs %0, cntfrq_el0" : "=r"(value));
+    return value;
+}
+#else
+#error "not ported to this architecture yet"
+#endif
+
+int detach_info(struct detach_info *info)
+{
+    uint64_t result[3];
+
+    if (host_call(ORD_HOSTCALL_INFO, 0, result) < 0)
+        return -ENOENT;
+    if (info)
+        *info = (struct detach_info){
+            .core = (uint32_t)result[0], .context = (uint32_t)result[1], .prio = (uint32_t)result[2]};
+    return 0;
+}
+
+/* ---- Time ---- */
+
+static int sleep_in_linux(int clock, const struct timespec *time)
+{
+    return -clock_nanosleep(clock, TIMER_ABSTIME, time, NULL);
+}
+
+/* Plain Linux: by its clock, as often as that is too early. */
+static int sleep_attached(uint64_t value)
+{
+    uint64_t hz = detach_counter_hz(), now;
+    struct timespec time;
+    int result = 0;
+
+    while (!result && (now = detach_counter()) < value) {
+        uint64_t seconds = (value - now) / hz, rest = (value - now) % hz;
+        clock_gettime(CLOCK_MONOTONIC, &time);
+        if (seconds > INT64_MAX / 2 - (uint64_t)time.tv_sec)
+            seconds = INT64_MAX / 2 - (uint64_t)time.tv_sec;
+        time.tv_sec += (time_t)seconds;
+        time.tv_nsec += (long)(rest * NS_PER_SECOND / hz) + 1;
+        if (time.tv_nsec >= (long)NS_PER_SECOND) {
+            time.tv_sec++;
+            time.tv_nsec -= (long)NS_PER_SECOND;
+        }
+        result = sleep_in_linux(CLOCK_MONOTONIC, &time);
+    }
+    return result;
+}
+
+int sleep_until_counter(uint64_t value)
+{
+    uint64_t ignored[3];
+    long result;
+
+    /* ENOSYS: Linux was asked. If only because a signal or debugger has interrupted, ask again. */
+    do
+        result = host_call(ORD_HOSTCALL_SLEEP_UNTIL, value, ignored);
+    while (result == -ENOSYS && !detach_info(NULL));
+    return result == -ENOSYS ? sleep_attached(value) : (int)result;
+}
+
+int sleep_until(int clock, const struct timespec *time)
+{
+    uint64_t hz = detach_counter_hz();
+
+    if (clock != DETACH_CLOCK_COUNTER)
+        return sleep_in_linux(clock, time);
+    if (time->tv_sec < 0 || time->tv_nsec < 0 || time->tv_nsec >= (long)NS_PER_SECOND)
+        return -EINVAL;
+    if ((uint64_t)time->tv_sec >= UINT64_MAX / hz)
+        return sleep_until_counter(UINT64_MAX);
+    /* Rounded up: never early. */
+    return sleep_until_counter((uint64_t)time->tv_sec * hz +
+                               ((uint64_t)time->tv_nsec * hz + NS_PER_SECOND - 1) / NS_PER_SECOND);
+}
+
+const char *detach_sigdebug_cause(int value)
+{
+    static const char *const names[ORD_CAUSE_COUNT] = {[ORD_CAUSE_SYSCALL] = "system call",
+                                                       [ORD_CAUSE_FAULT] = "page fault",
+                                                       [ORD_CAUSE_NATIVE] = "page fault",
+                                                       [ORD_CAUSE_EXCEPTION] = "exception"};
+    uint32_t cause = (uint32_t)value ^ ORD_SIGDEBUG_MARKER;
+
+    return cause < ORD_CAUSE_COUNT ? names[cause] : NULL;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Detached threads that wait for a time in the hypervisor. Nobody is asked and nothing runs until then: the
+ * thread is blocked, its core idle or another thread's.
+ *
+ * All of this on the context's core.
+ */
+#ifndef HV_WAIT_H
+#define HV_WAIT_H
+
+#include "context.h"
+#include "types.h"
+
+void wait_init(struct context *c);
+
+/* Until the counter has reached `deadline`. False: it has already. True: c is blocked. */
+bool wait_counter(struct context *c, uint64_t deadline);
+
+/*
+ * Until the clock of the VM's timebase (outrider/detach.h) has reached `deadline`, in ns. False: there is no
+ * timebase, nothing has changed. True: c is blocked, or goes on at once (c->wait tells).
+ */
+bool wait_clock(struct context *c, int64_t deadline);
+
+/* The timebase has changed. */
+void wait_again(struct context *c);
+
+/* Ends the wait with ORD_EVENT_INTERRUPTED. */
+void wait_interrupt(struct context *c);
+
+/* Ends it, with nothing else. */
+void wait_cancel(struct context *c);
+
+/*
+ * The first counter at which the timebase's clock shows at least ns; one that is too early, but later than
+ * `now`, if ns is more than a second away; about the counter at which it did if that was long ago. False: there is no usable timebase.
+ */
+bool wait_clock_counter(const struct ord_timebase *timebase, int64_t ns, uint64_t now, uint64_t *counter);
+
+#endif

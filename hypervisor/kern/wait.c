@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wait.h"
+
+#include "atomic.h"
+#include "core.h"
+#include "vm.h"
+#include <arch/thread.h>
+#include <arch/timer.h>
+
+#define NEAR_NS    (1ull << 29) /* a timebase older than this is moved on first */
+#define FAR_NS     (1ull << 31) /* a wait longer than this is done in steps */
+#define READ_TRIES 100          /* of a timebase that the guest is just writing */
+
+/*
+ * The clock's rate may change while a thread sleeps, by NTP at most 500 ppm without notice (ORD_HC_TIME). So
+ * it is computed again when all but the 1,024th part of a wait is over, unless that is short anyway.
+ */
+#define LOOK_SHIFT 10
+#define LOOK_HZ    1000 /* the longest wait without */
+
+static bool read_timebase(const struct ord_timebase *from, struct ord_timebase *to)
+{
+    for (int i = 0; i < READ_TRIES; i++) {
+        uint32_t seq = atomic_load(&from->seq);
+        if (seq & 1) {
+            cpu_relax();
+            continue;
+        }
+        to->mult = READ_ONCE(from->mult);
+        to->shift = READ_ONCE(from->shift);
+        to->cycle_last = READ_ONCE(from->cycle_last);
+        to->fraction = READ_ONCE(from->fraction);
+        to->base = READ_ONCE(from->base);
+        smp_mb();
+        if (READ_ONCE(from->seq) == seq)
+            return to->mult && to->shift <= ORD_TIMEBASE_SHIFT_MAX;
+    }
+    return false;
+}
+
+/* The guest has not updated it for long: it idles, or is no more. */
+static void move_on(struct ord_timebase *t, uint64_t now)
+{
+    uint64_t cycles = (int64_t)(now - t->cycle_last) > 0 ? now - t->cycle_last : 0;
+    unsigned __int128 sum = (unsigned __int128)cycles * t->mult + t->fraction;
+    uint64_t ns = (uint64_t)(sum >> t->shift);
+
+    if (ns < NEAR_NS)
+        return;
+    t->base += ns;
+    t->fraction = (uint64_t)sum & (BIT(t->shift) - 1);
+    t->cycle_last = now;
+}
+
+bool wait_clock_counter(const struct ord_timebase *timebase, int64_t ns, uint64_t now, uint64_t *counter)
+{
+    struct ord_timebase t;
+
+    if (!read_timebase(timebase, &t))
+        return false;
+    move_on(&t, now);
+    int64_t ahead = (int64_t)((uint64_t)ns - t.base);
+    if (ahead < 0) {
+        /* Before its last update: when that was matters to nobody but statistics. */
+        uint64_t behind = MIN((uint64_t)-ahead, FAR_NS) << t.shift;
+        *counter = t.cycle_last - MIN(t.cycle_last, behind / t.mult);
+        return true;
+    }
+    if (ahead > (int64_t)FAR_NS)
+        ahead = FAR_NS;
+    uint64_t goal = (uint64_t)ahead << t.shift; /* at most 2^63 */
+    *counter = t.cycle_last + (goal > t.fraction ? (goal - t.fraction + t.mult - 1) / t.mult : 0);
+    return true;
+}
+
+static void begin(struct context *c, enum context_wait wait, uint64_t deadline)
+{
+    c->deadline = deadline;
+    WRITE_ONCE(c->wait, wait);
+}
+
+static void complete(struct context *c, uint64_t due)
+{
+    WRITE_ONCE(c->wait, WAIT_NONE);
+    c->stats.sleeps++;
+    c->stats.sleep_end = due;
+}
+
+/* Arms the timer, or ends the wait. False: the clock has gone. */
+static bool arm(struct context *c)
+{
+    uint64_t due = c->deadline, now = arch_counter(), step = arch_counter_hz() / LOOK_HZ;
+
+    if (c->wait == WAIT_CLOCK) {
+        struct ord_event_page *page = READ_ONCE(c->vm->event_page);
+        if (!page || !wait_clock_counter(&page->timebase, (int64_t)c->deadline, now, &due))
+            return false;
+    }
+    if (due <= now) {
+        /* One that is over when it begins has found its thread ready. */
+        complete(c, c->thread.state == THREAD_READY ? 0 : due);
+        return true;
+    }
+    uint64_t at = due;
+    if (c->wait == WAIT_CLOCK && due - now > step)
+        at -= (due - now) >> LOOK_SHIFT;
+    timer_start(&c->timer, at);
+    return true;
+}
+
+/* The wait goes on or is over: then the thread runs. */
+static void go_on(struct context *c)
+{
+    if (!arm(c)) {
+        wait_interrupt(c);
+        return;
+    }
+    if (c->wait)
+        return;
+    arch_context_result(c, 0);
+    c->frame->stats = c->stats;
+    thread_wake(&c->thread);
+}
+
+static void fire(struct timer *timer)
+{
+    struct context *c = CONTAINER_OF(timer, struct context, timer);
+
+    go_on(c);
+}
+
+void wait_init(struct context *c)
+{
+    timer_init(&c->timer, fire);
+}
+
+bool wait_counter(struct context *c, uint64_t deadline)
+{
+    begin(c, WAIT_COUNTER, deadline);
+    if (!arm(c) || !c->wait)
+        return false;
+    thread_block(&c->thread);
+    return true;
+}
+
+bool wait_clock(struct context *c, int64_t deadline)
+{
+    begin(c, WAIT_CLOCK, (uint64_t)deadline);
+    if (!arm(c)) {
+        WRITE_ONCE(c->wait, WAIT_NONE);
+        return false;
+    }
+    if (c->wait)
+        thread_block(&c->thread);
+    return true;
+}
+
+void wait_again(struct context *c)
+{
+    timer_stop(&c->timer);
+    go_on(c);
+}
+
+void wait_cancel(struct context *c)
+{
+    if (!c->wait)
+        return;
+    timer_stop(&c->timer);
+    WRITE_ONCE(c->wait, WAIT_NONE);
+}
+
+void wait_interrupt(struct context *c)
+{
+    wait_cancel(c);
+    arch_context_save(c);
+    context_event(c, ORD_EVENT_INTERRUPTED, 0, 0, 0);
+}

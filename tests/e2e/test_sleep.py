@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Sleeps of detached threads, served by the hypervisor: by the clock of Linux, and with its semantics."""
+
+import pytest
+from test_threads import clean, two  # noqa: F401
+
+
+@pytest.mark.parametrize("part", ["results", "host", "signals", "clock 400", "seccomp"])
+def test_sleeper(two, part):  # noqa: F811
+    print(two.ok(f"sleeper {part}", timeout=300))
+    clean(two)
+
+
+def test_time_namespace(two):  # noqa: F811
+    """Its clock is the thread's."""
+    two.ok("unshare --time --monotonic 86400 --fork sleeper results; unshare --time --monotonic -1 --fork sleeper clock 50", timeout=300)
+
+
+def test_traced(two):  # noqa: F811
+    """strace sees every call of a thread that it traces."""
+    trace = "strace -f -e trace=clock_nanosleep -o /tmp/strace"
+    lines = two.ok(f"hvctl run -- {trace} sleeper calls 200 >/dev/null; cat /tmp/strace").splitlines()
+    assert sum("clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME" in line for line in lines) == 200, lines[-5:]
+    # attached to one that sleeps in the hypervisor; the rest of its calls, and then none of them again
+    two.ok(
+        "hvctl run -- sleeper calls 100000 & pid=$!; for i in $(seq 200); do hvctl ps | grep -q detached && break; sleep 0.1; done\n"
+        f"{trace} -p $pid & s=$!; for i in $(seq 600); do [ $(wc -l </tmp/strace) -gt 50 ] && break; sleep 0.1; done; kill -INT $s; wait $s\n"
+        "sleeps() { hvctl stat --json $pid | tr -d ' \\n' | sed -n 's/.*\"sleeps\":\\([0-9]*\\).*/\\1/p'; }\n"
+        "a=$(sleeps); for i in $(seq 600); do [ $(sleeps) -gt $((a + 50)) ] && break; sleep 0.1; done; b=$(sleeps); kill $pid; wait $pid\n"
+        "[ $(wc -l </tmp/strace) -gt 50 ] && [ $b -gt $((a + 50)) ]",
+        timeout=300,
+    )
+
+
+def test_cyclictest(two):  # noqa: F811
+    """Debian's, as it is: each wake-up of its thread is the hypervisor's, and no system call but the last goes to Linux."""
+    two.ok(
+        "(while :; do hackbench -g 2 -f 4 -l 200; done) >/dev/null 2>&1 & load=$!\n"
+        "hvctl run --threads new --cores 2 --stat=/tmp/stat --json -- cyclictest -t1 -m -p 80 -i 2000 -l 1000 -h 1000 -q >/tmp/histogram; s=$?\n"
+        "kill $load; pkill hackbench; exit $s",
+        timeout=300,
+    )
+    stat = two.json("cat /tmp/stat")
+    histogram = two.ok("cat /tmp/histogram")
+    assert "# Total: 00000" in histogram and "# Max Latencies:" in histogram, histogram
+    assert stat["core"] == 2 and stat["stats"]["sleeps"] >= 990, stat
+    assert stat["stats"]["syscalls"] < 100, stat
+    clean(two)
