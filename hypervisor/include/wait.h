@@ -33,7 +33,8 @@ void wait_cancel(struct context *c);
 
 /*
  * The first counter at which the timebase's clock shows at least ns; one that is too early, but later than
- * `now`, if ns is more than a second away; about the counter at which it did if that was long ago. False: there is no usable timebase.
+ * `now`, if ns is more than a second away; about the counter at which it did if that was long ago. False:
+ * there is no usable timebase.
  */
 bool wait_clock_counter(const struct ord_timebase *timebase, int64_t ns, uint64_t now, uint64_t *counter);
 

@@ -76,12 +76,14 @@ bool wait_clock_counter(const struct ord_timebase *timebase, int64_t ns, uint64_
 static void begin(struct context *c, enum context_wait wait, uint64_t deadline)
 {
     c->deadline = deadline;
+    c->stats.waiting = 1;
     WRITE_ONCE(c->wait, wait);
 }
 
 static void complete(struct context *c, uint64_t due)
 {
     WRITE_ONCE(c->wait, WAIT_NONE);
+    c->stats.waiting = 0;
     c->stats.sleeps++;
     c->stats.sleep_end = due;
 }
@@ -147,7 +149,7 @@ bool wait_clock(struct context *c, int64_t deadline)
 {
     begin(c, WAIT_CLOCK, (uint64_t)deadline);
     if (!arm(c)) {
-        WRITE_ONCE(c->wait, WAIT_NONE);
+        wait_cancel(c);
         return false;
     }
     if (c->wait)
@@ -167,6 +169,7 @@ void wait_cancel(struct context *c)
         return;
     timer_stop(&c->timer);
     WRITE_ONCE(c->wait, WAIT_NONE);
+    c->stats.waiting = 0;
 }
 
 void wait_interrupt(struct context *c)

@@ -54,8 +54,10 @@ static bool sleeps_in(pid_t tid, long number)
         state = '?';
     if (proc)
         fclose(proc);
-    if (state != 'S' || (both_detached && (thread_stat(tid, &thread) || thread.state == ORD_THREAD_DETACHED)))
+    if (state != 'S' || (both_detached && thread_stat(tid, &thread)))
         return false;
+    if (both_detached && thread.state == ORD_THREAD_DETACHED)
+        return number == SYS_clock_nanosleep && thread.stats.waiting;
     snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || read(fd, text, sizeof(text) - 1) < 1)

@@ -264,20 +264,15 @@ struct plan {
     int64_t deadline;
 };
 
-/* Waits until the sleeper sleeps in the hypervisor: its host core is asked, not the time. */
+/* Once the sleeper sleeps in the hypervisor. */
 static void *send_signals(void *argument)
 {
     const struct plan *plan = argument;
     struct ord_ioc_thread thread;
-    uint64_t calls = 0;
 
-    for (int same = 0; same < 3;) {
-        usleep(2000);
-        if (thread_stat(sleeper_tid, &thread) || thread.state != ORD_THREAD_DETACHED)
-            continue;
-        same = thread.stats.syscalls == calls ? same + 1 : 0;
-        calls = thread.stats.syscalls;
-    }
+    do
+        usleep(1000);
+    while (thread_stat(sleeper_tid, &thread) || thread.state != ORD_THREAD_DETACHED || !thread.stats.waiting);
     syscall(SYS_tgkill, getpid(), (int)sleeper_tid, plan->first);
     if (plan->second) {
         usleep(20000);
@@ -332,7 +327,8 @@ static void test_signals(void)
             struct ord_ioc_thread thread;
             do
                 usleep(5000);
-            while (thread_stat(self, &thread) || thread.state != ORD_THREAD_DETACHED);
+            while (thread_stat(self, &thread) || thread.state != ORD_THREAD_DETACHED ||
+                   !thread.stats.waiting);
             kill(self, SIGSTOP);
             usleep(50000);
             kill(self, SIGCONT);

@@ -58,14 +58,16 @@ static void start(void)
 
 static void expect_sleeps(uint64_t counter)
 {
-    CHECK(context->wait && context->thread.state == THREAD_BLOCKED && !core_pick(core_self()));
+    CHECK(context->wait && context->stats.waiting && context->thread.state == THREAD_BLOCKED &&
+          !core_pick(core_self()));
     CHECK(core_self()->arch.timer_on);
     CHECK_EQUAL(core_self()->arch.timer, counter);
 }
 
 static void expect_runs(uint64_t sleeps, uint64_t due)
 {
-    CHECK(host() == &context->thread && !context->wait && !core_self()->arch.timer_on);
+    CHECK(host() == &context->thread && !context->wait && !context->stats.waiting &&
+          !core_self()->arch.timer_on);
     CHECK_EQUAL(context->stats.sleeps, sleeps);
     CHECK_EQUAL(context->stats.sleep_end, due);
 }
@@ -182,7 +184,8 @@ static void test_rate(void)
 
 static void expect_event(enum ord_event event)
 {
-    CHECK(frame()->event == event && context->state == CONTEXT_IDLE && !context->wait);
+    CHECK(frame()->event == event && !frame()->stats.waiting && context->state == CONTEXT_IDLE &&
+          !context->wait);
     CHECK(context->thread.state == THREAD_BLOCKED && !cores[2].arch.timer_on && !context->stats.sleeps);
 }
 
