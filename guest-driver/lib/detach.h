@@ -42,7 +42,7 @@ int detach_self(int core, int prio, unsigned int flags);
 /*
  * Attaches the calling thread for good.
  *
- * Return: 0, or -EINVAL: it was not detached. -ENODEV.
+ * Return: 0, also if it was not detached. -ENODEV.
  */
 int attach_self(void);
 

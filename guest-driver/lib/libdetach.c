@@ -46,11 +46,10 @@ static int device_open(void)
 
 static int device_call(unsigned long request, void *argument)
 {
-    int fd = device_open(), saved = errno, result;
+    int saved = errno, fd = device_open(), result = fd;
 
-    if (fd < 0)
-        return fd;
-    result = ioctl(fd, request, argument) < 0 ? -errno : 0;
+    if (fd >= 0)
+        result = ioctl(fd, request, argument) < 0 ? -errno : 0;
     errno = saved;
     return result;
 }
@@ -73,6 +72,7 @@ int detach_self(int core, int prio, unsigned int flags)
     struct ord_ioc_detach detach = {
         .head = HEAD(detach), .core = (uint32_t)core, .prio = (uint32_t)prio, .flags = flags};
     struct ord_ioc_stat stat = {.head = HEAD(stat), .thread.tid = gettid()};
+    struct ord_ioc_info info = {.head = HEAD(info)};
     int result;
 
     if (core < DETACH_CORE_ANY || flags & ~(DETACH_SHARED | DETACH_SIGDEBUG))
@@ -82,7 +82,7 @@ int detach_self(int core, int prio, unsigned int flags)
     result = device_call(ORD_IOC_DETACH, &detach);
     if (result == -EBUSY && !device_call(ORD_IOC_STAT, &stat))
         return move_self(core, prio); /* not the core is taken: this thread is detached already */
-    if (result == -ENODEV && device_open() >= 0)
+    if (result == -ENODEV && !device_call(ORD_IOC_INFO, &info))
         return -ENXIO; /* there is Outrider, but no such core */
     return result < 0 ? result : (int)detach.core;
 }

@@ -46,3 +46,13 @@ def test_cyclictest(two):  # noqa: F811
     assert stat["core"] == 2 and stat["stats"]["sleeps"] >= 990, stat
     assert stat["stats"]["syscalls"] < 100, stat
     clean(two)
+
+
+def test_libdetach(two):  # noqa: F811
+    """Detached; where it may not be; and without Outrider's module."""
+    two.ok("libdetach")
+    user = "setpriv --reuid 65534 --regid 65534 --clear-groups $(command -v libdetach)"
+    two.ok(f"chmod 666 /dev/hvdetach; {user}; s=$?; chmod 664 /dev/hvdetach; exit $s")
+    two.ok(f"{user} 1")
+    two.ok("rmmod hvdetach; libdetach 19; s=$?; modprobe hvdetach; exit $s")
+    clean(two)
