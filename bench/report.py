@@ -20,6 +20,10 @@ WAITING = {
     "kernel": ("park_wait [hvdetach]", "park_wanted [hvdetach]", "park_recall [hvdetach]", "arch_counter_get_cntvct",
                "queued_spin_lock_slowpath"),
 }
+# What Linux's cores execute while they wait for one that the emulator does not run: locks, seqcounts, calls of others.
+SPINNING = ("queued_spin_lock_slowpath", "queued_read_lock_slowpath", "queued_write_lock_slowpath", "ktime_get",
+            "ktime_get_update_offsets_now", "smp_call_function_many_cond", "smp_call_function_single", "rt_spin_lock",
+            "rwsem_spin_on_owner", "mutex_spin_on_owner", "osq_lock", "arch_counter_get_cntvct")  # fmt: skip
 LEAST = 1  # instructions per operation that a function must have to be listed
 
 
@@ -74,6 +78,11 @@ def results(records, symbols, counter_hz=None, host=()):
             item["events"] = _cores([delta for _, delta in events])
             shortest = min(events, key=lambda e: sum(core[level] for core in e[1] for level in LEVELS[1:3]))
             item["shortest_event"] = shortest[1]
+        if label.startswith("count/") and label in records.histograms:
+            item["kernel_without_waiting"] = sum(
+                n for (core, address), n in records.histograms[label].items()
+                if core not in host and symbols.level(address) == "kernel" and symbols.name(address) not in SPINNING
+            )  # fmt: skip
         if label in records.histograms:
             # of a command that is counted: one run more; of all others, as many as there are intervals
             item["functions"] = (_functions(records.histograms[label], symbols, 1, 10000) if label.startswith("count/")
