@@ -16,9 +16,10 @@ PATHS = {
     "trapped register": ("hvbench//trapped-register", "begin", "hypervisor"),
     "MMIO read: hypervisor": ("hvbench//mmio-read", "begin", "hypervisor"),
     "MMIO read: VMM": ("hvbench//mmio-read", "begin", "vmm"),
-    "timer interrupt": ("hvbench//timer", "begin", "hypervisor"),
-    "timer out of WFI": ("hvbench//timer-wfi", "begin", "hypervisor", "mode"),  # the least has not waited
-    "IPI: sender": ("hypercall/idle/ipi-to-computing", "begin", "hypervisor"),
+    # the least has come before it was waited for
+    "timer interrupt": ("hvbench//timer", "begin", "hypervisor", "mode"),
+    "timer out of WFI": ("hvbench//timer-wfi", "begin", "hypervisor", "mode"),
+    "IPI: sender": ("hypercall/idle/ipi-to-idle", "begin", "hypervisor"),
     "IPI: receiver": ("hypercall/idle/ipi-to-computing", 1, "hypervisor"),
     "getppid, attached: kernel": ("syscall-rtt/attached/getppid", "begin", "kernel"),
     "getppid beside a detached thread: kernel": ("syscall-rtt/beside/getppid", "begin", "kernel"),

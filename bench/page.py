@@ -65,5 +65,5 @@ def html(title, markdown, plots):
                 close()
             paragraph.append(line)
     close()
-    return (f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>\n"
+    return (f"<!DOCTYPE html>\n<!-- SPDX-License-Identifier: BSD-2-Clause -->\n<html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>\n"
             f"<style>{STYLE}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n")  # fmt: skip
