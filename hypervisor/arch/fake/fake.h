@@ -19,6 +19,8 @@
 
 enum fake_end { FAKE_HALT = 1, FAKE_OFF = 2, FAKE_RESET = 3 };
 
+struct vcpu;
+
 struct fake {
     /* What tests may set. */
     unsigned space_bits;
@@ -34,6 +36,7 @@ struct fake {
     void (*sleep)(struct core *c);
     void (*kick)(const struct core *c);
     void (*context_saved)(struct context *c);
+    void (*vcpu_loaded)(struct vcpu *v);
     /* What happened. */
     uint32_t ptab_flushes;
     uint64_t flush_asid, flush_address, flush_pages;

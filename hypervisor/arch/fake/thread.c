@@ -26,6 +26,8 @@ void arch_thread_load(struct thread *t)
     FAKE_CHECK(t->core == core_self() && t->state == THREAD_READY);
     FAKE_CHECK(!t->context || t->arch.context_running);
     t->arch.loads++;
+    if (t->in_guest && fake.vcpu_loaded)
+        fake.vcpu_loaded(t->vcpu);
 }
 
 void arch_vcpu_init(struct vcpu *v, const struct ptab *space)

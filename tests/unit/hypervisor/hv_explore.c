@@ -410,8 +410,136 @@ static void explore(void)
     printf("%lu orders; ", (unsigned long)count);
 }
 
+/* ---- a core that a vCPU shares with a context: interrupts for the vCPU while it gets and loses its core
+ * ---- */
+
+#define PENDS 2u
+
+static uint32_t delivered, laps;
+
+static bool interrupted_1(void)
+{
+    return cores[1].arch.interrupted;
+}
+
+static bool woken_1(void)
+{
+    return cores[1].arch.interrupted || cores[1].arch.event;
+}
+
+static void shared_poll(struct core *c)
+{
+    fiber_wait(woken_1);
+    c->arch.event = false;
+}
+
+static void shared_sleep(struct core *c UNUSED)
+{
+    fiber_wait(interrupted_1);
+}
+
+static bool delivered_1(void)
+{
+    return delivered >= 1;
+}
+
+static bool delivered_2(void)
+{
+    return delivered >= 2;
+}
+
+static void pender(void)
+{
+    for (uint32_t i = 0; i < PENDS; i++) {
+        vcpu_pend(vm->vcpu[1], 5);
+        fiber_wait(i ? delivered_2 : delivered_1);
+    }
+}
+
+/* As list registers are filled. */
+static void shared_loaded(struct vcpu *v)
+{
+    if (!READ_ONCE(v->pending_any))
+        return;
+    atomic_store(&v->pending_any, 0u);
+    delivered += !!atomic_exchange(&v->pending_private, 0u);
+}
+
+static void shared_core(void)
+{
+    struct core *c = core_self();
+
+    for (;;) {
+        struct thread *t = core_leave(c);
+        fake_point();
+        if (t->context) {
+            c->mode = CORE_HYP;
+            fake_point();
+            arch_context_save(t->context);
+            context_event(t->context, ORD_EVENT_SYSCALL, 1, 2, 3);
+        } else if (laps && fiber_choose(2)) {
+            laps--;
+            c->mode = CORE_HYP;
+            CHECK(context_run(vm, 0) == ORD_OK);
+        } else if (fiber_choose(2)) {
+            c->mode = CORE_HYP;
+            vcpu_wait(t->vcpu);
+        } else {
+            fiber_wait(interrupted_1);
+            c->mode = CORE_HYP;
+        }
+        arch_core_irqs(c);
+    }
+}
+
+static bool run_shared(void)
+{
+    restore();
+    fiber_reset();
+    delivered = 0;
+    laps = 2;
+    fiber_add(0, pender, true);
+    fiber_add(1, shared_core, false);
+    return fiber_run() && delivered == PENDS;
+}
+
+static void explore_shared(void)
+{
+    uint64_t count = 0;
+
+    fixture_start(2, 1024);
+    struct task *task = fixture_task();
+    vm = fixture_vm();
+    frame[0] = fixture_frame(FRAME);
+    CHECK(vm_share_core(vm, 1, 100, 1000, 1000) == ORD_OK);
+    fixture_vcpu(vm, task, 0);
+    struct vcpu *v = fixture_vcpu(vm, task, 1);
+    uint32_t id;
+    CHECK(context_create(vm, frame_address(FRAME), 1, 10, 0, &id) == ORD_OK && id == 0);
+    on_core(1);
+    thread_wake(v->thread);
+    CHECK(core_leave(&cores[1]) == v->thread && vcpu_run(v) == ORD_OK);
+    cores[1].mode = CORE_HYP;
+    save();
+    fake.poll = shared_poll;
+    fake.sleep = shared_sleep;
+    fake.vcpu_loaded = shared_loaded;
+    fiber_explore(2);
+    do {
+        if (!run_shared()) {
+            fprintf(stderr, "an interrupt is lost: %u of %u; ", delivered, PENDS);
+            fiber_report();
+            exit(1);
+        }
+        count++;
+    } while (fiber_next());
+    printf("%lu orders; ", (unsigned long)count);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc < 2 || !strcmp(argv[1], "shared core"))
+        test_case("shared core", explore_shared);
     for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++) {
         scenario = &scenarios[i];
         if (argc < 2 || !strcmp(argv[1], scenario->name))
