@@ -97,6 +97,15 @@ def test_two_threads(shared, clean, load):
     shared.ok(f"{run} -- regs-intact 100 & a=$!; {run} -- fp-heavy 20 & b=$!; {run} --prio 200 -- regs-intact 100 && wait $a && wait $b", timeout=600)
 
 
+def test_sleeps(shared, clean, load):
+    """Sleeps that the hypervisor serves: the thread goes before Linux as soon as its time has come."""
+    shared.ok(
+        f"hvctl run --threads new --cores {CORE} --stat=/tmp/stat --json -- cyclictest -t1 -m -p 80 -i 10000 -l 500 -q >/dev/null", timeout=300
+    )
+    stat = shared.json("cat /tmp/stat")
+    assert stat["core"] == CORE and stat["stats"]["sleeps"] >= 490 and stat["stats"]["syscalls"] < 100, stat
+
+
 def test_budget(shared, clean):
     """A loop for longer than Linux's watchdogs wait (20 s for soft lockups, 21 s for RCU): Linux goes on, and says nothing."""
     out = shared.ok(
