@@ -235,8 +235,9 @@ struct ord_frame {
     uint64_t pauth[10]; /* APIA, APIB, APDA, APDB, APGA: low then high half each; 0 without FEAT_PAuth */
     uint64_t serve;     /* ORD_SERVE_* */
     uint64_t
-        clock_offset; /* ns, signed: the thread's CLOCK_MONOTONIC minus the timebase's (time namespaces) */
-    uint64_t context_reserved[5];
+        clock_offset;  /* ns, signed: the thread's CLOCK_MONOTONIC minus the timebase's (time namespaces) */
+    uint64_t channels; /* bit n: its host calls may use channel n */
+    uint64_t context_reserved[4];
     /* FP/SIMD, both ways */
     uint32_t fpsr;
     uint32_t fpcr;

@@ -22,6 +22,21 @@
  */
 #define ORD_HOSTCALL_SLEEP_UNTIL (ORD_HOSTCALL_BASE + 1)
 
+/*
+ * Channels to host tasks, of those that were granted to the thread (ORD_IOC_CHANNEL); -EPERM for others,
+ * -ENODEV if there is none of that number. notify_signal(channel) -> x0 0. notify_wait(channel, counter or 0)
+ * -> x0 how often the task has signalled since somebody took that, 0 if it has not until the counter has
+ * reached that value; -EBUSY: another thread waits. Ends early as sleep_until() does. notify_poll(channel) ->
+ * x0 the same, without waiting.
+ */
+#define ORD_HOSTCALL_NOTIFY_SIGNAL (ORD_HOSTCALL_BASE + 16)
+#define ORD_HOSTCALL_NOTIFY_WAIT   (ORD_HOSTCALL_BASE + 17)
+#define ORD_HOSTCALL_NOTIFY_POLL   (ORD_HOSTCALL_BASE + 18)
+
+/* Linux's error numbers on arm64 and x86, returned negated. */
+#define ORD_HOSTCALL_EPERM  1
+#define ORD_HOSTCALL_EBUSY  16
+#define ORD_HOSTCALL_ENODEV 19
 #define ORD_HOSTCALL_ENOSYS 38 /* returned negated: Linux's ENOSYS on arm64 and x86 */
 
 #endif

@@ -224,5 +224,8 @@ struct ord_ioc_log {
 #define ORD_IOC_GROUP _IOWR('o', 0x08, struct ord_ioc_group)
 #define ORD_IOC_TRACE _IOWR('o', 0x09, struct ord_ioc_trace)
 #define ORD_IOC_LOG   _IOWR('o', 0x0a, struct ord_ioc_log)
+/* On /dev/outrider/NAME: grants the channel to the calling thread, which is detached, for its host calls.
+ * Returns the channel's number. EINVAL: it is not detached. */
+#define ORD_IOC_CHANNEL _IO('o', 0x10)
 
 #endif

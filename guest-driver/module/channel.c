@@ -6,6 +6,7 @@
  *   read   8 bytes: how often the task has signalled since somebody last read that; waits until it is not 0
  *   write  8 bytes, not 0: signals the task, once
  *   poll   readable if a read would not wait
+ *   ioctl  ORD_IOC_CHANNEL: the detached thread may do the same by host calls, without Linux
  *
  * The hypervisor counts the signals, until somebody takes them: a reader here, or a detached thread there.
  * The interrupt only says that there may be some.
@@ -122,12 +123,28 @@ static loff_t channel_llseek(struct file *file, loff_t offset, int whence)
 	return fixed_size_llseek(file, offset, whence, channel_of(file)->size);
 }
 
+/* The right is in the frame, which belongs to the module while the thread is here. It ends with the thread.
+ */
+static long channel_ioctl(struct file *file, unsigned int request, unsigned long arg)
+{
+	struct channel *c = channel_of(file);
+	struct hvd_thread *t = hvd_thread_find(current);
+
+	if (request != ORD_IOC_CHANNEL)
+		return -ENOTTY;
+	if (!t || (file->f_mode & (FMODE_READ | FMODE_WRITE)) != (FMODE_READ | FMODE_WRITE))
+		return -EINVAL;
+	t->frame->channels |= BIT_ULL(c->id);
+	return c->id;
+}
+
 static const struct file_operations channel_fops = {
 	.owner = THIS_MODULE,
 	.read = channel_read,
 	.write = channel_write,
 	.poll = channel_poll,
 	.mmap = channel_mmap,
+	.unlocked_ioctl = channel_ioctl,
 	.llseek = channel_llseek,
 };
 

@@ -33,6 +33,7 @@ enum context_wait {
     WAIT_NONE = 0,
     WAIT_COUNTER = 1, /* deadline in ticks of the counter */
     WAIT_CLOCK = 2,   /* deadline in ns of the VM's timebase */
+    WAIT_NOTIFY = 3,  /* for signals; deadline in ticks, or 0 */
 };
 
 struct context {
@@ -47,6 +48,8 @@ struct context {
     /* the core's, from here */
     uint32_t wait; /* enum context_wait */
     uint64_t deadline;
+    struct notify *notify; /* that it waits for */
+    uint64_t channels;     /* that it may use, of this run */
     struct timer timer;    /* armed while it waits for a time */
     uint64_t serve;        /* ORD_SERVE_*, of this run */
     uint64_t clock_offset; /* ns, modulo 2^64 */
@@ -69,6 +72,7 @@ void context_handle_run(struct context *c);
 void context_handle_recall(struct context *c);
 void context_handle_stop(struct context *c);
 void context_handle_time(struct context *c);
+void context_handle_notify(struct context *c);
 
 /* Another thread of its core goes before it. */
 void context_preempted(struct context *c);

@@ -22,6 +22,15 @@ bool wait_counter(struct context *c, uint64_t deadline);
  */
 bool wait_clock(struct context *c, int64_t deadline);
 
+/*
+ * Until n is signalled, or the counter has reached `deadline` (0: never). True: c is blocked. False: *result
+ * is the number of signals (0: the deadline is past), or a negative errno.
+ */
+bool wait_notify(struct context *c, struct notify *n, uint64_t deadline, uint64_t *result);
+
+/* It may have been signalled. */
+void wait_notified(struct context *c);
+
 /* The timebase has changed. */
 void wait_again(struct context *c);
 

@@ -250,6 +250,11 @@ void context_handle_recall(struct context *c)
     context_event(c, ORD_EVENT_RECALLED, 0, 0, 0);
 }
 
+void context_handle_notify(struct context *c)
+{
+    wait_notified(c);
+}
+
 void context_handle_time(struct context *c)
 {
     if (c->wait == WAIT_CLOCK)

@@ -136,6 +136,8 @@ static void handle(struct core *c, struct thread *t, uint32_t ops)
             context_handle_stop(t->context);
         if (ops & THREAD_OP_TIME)
             context_handle_time(t->context);
+        if (ops & THREAD_OP_NOTIFY)
+            context_handle_notify(t->context);
         return;
     }
     if (ops & THREAD_OP_STOP) {

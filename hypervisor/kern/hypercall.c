@@ -224,6 +224,31 @@ bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5]
     return true;
 }
 
+/* The channel, or NULL with the error. */
+static struct channel *granted(struct context *c, uint64_t id, uint64_t *error)
+{
+    struct channel *channel = vm_find_channel(c->vm, id);
+
+    *error = (uint64_t) - (channel ? ORD_HOSTCALL_EPERM : ORD_HOSTCALL_ENODEV);
+    return channel && (c->channels & BIT(id)) ? channel : NULL;
+}
+
+static void do_notify(struct context *c, uint64_t number, const uint64_t arg[6], uint64_t result[4])
+{
+    uint64_t value;
+    struct channel *channel = granted(c, arg[0], &value);
+
+    if (channel && number == ORD_HOSTCALL_NOTIFY_WAIT && wait_notify(c, channel->take, arg[1], &value))
+        return;
+    if (channel && number == ORD_HOSTCALL_NOTIFY_POLL)
+        value = notify_take(channel->take, false);
+    if (channel && number == ORD_HOSTCALL_NOTIFY_SIGNAL) {
+        notify_signal(channel->signal, channel->bits);
+        value = 0;
+    }
+    result[0] = value;
+}
+
 bool hostcall_dispatch(struct context *c, uint64_t number, const uint64_t arg[6], uint64_t result[4])
 {
     if ((uint32_t)number - ORD_HOSTCALL_BASE >= ORD_HOSTCALL_COUNT)
@@ -239,6 +264,11 @@ bool hostcall_dispatch(struct context *c, uint64_t number, const uint64_t arg[6]
     case ORD_HOSTCALL_SLEEP_UNTIL:
         if (!wait_counter(c, arg[0]))
             result[0] = 0;
+        break;
+    case ORD_HOSTCALL_NOTIFY_SIGNAL:
+    case ORD_HOSTCALL_NOTIFY_WAIT:
+    case ORD_HOSTCALL_NOTIFY_POLL:
+        do_notify(c, (uint32_t)number, arg, result);
         break;
     default:
         result[0] = (uint64_t)-ORD_HOSTCALL_ENOSYS;

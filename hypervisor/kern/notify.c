@@ -13,7 +13,8 @@ void notify_signal(struct notify *n, uint64_t bits)
     struct thread *t = atomic_load(&n->waiter);
     if (t)
         thread_post(t, THREAD_OP_NOTIFY);
-    struct irq *i = atomic_load(&n->irq);
+    /* Linux hears of it if no thread takes it. */
+    struct irq *i = t ? NULL : atomic_load(&n->irq);
     if (i)
         irq_raise(i);
 }

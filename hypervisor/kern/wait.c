@@ -3,9 +3,12 @@
 
 #include "atomic.h"
 #include "core.h"
+#include "irq.h"
+#include "notify.h"
 #include "vm.h"
 #include <arch/thread.h>
 #include <arch/timer.h>
+#include <outrider/hostcall.h>
 
 #define NEAR_NS    (1ull << 29) /* a timebase older than this is moved on first */
 #define FAR_NS     (1ull << 31) /* a wait longer than this is done in steps */
@@ -124,11 +127,23 @@ static void go_on(struct context *c)
     thread_wake(&c->thread);
 }
 
+/* The wait for a notification is over. */
+static void finish(struct context *c, uint64_t count)
+{
+    wait_cancel(c);
+    arch_context_result(c, count);
+    c->frame->stats = c->stats;
+    thread_wake(&c->thread);
+}
+
 static void fire(struct timer *timer)
 {
     struct context *c = CONTAINER_OF(timer, struct context, timer);
 
-    go_on(c);
+    if (c->wait == WAIT_NOTIFY)
+        finish(c, notify_take(c->notify, false));
+    else
+        go_on(c);
 }
 
 void wait_init(struct context *c)
@@ -157,6 +172,44 @@ bool wait_clock(struct context *c, int64_t deadline)
     return true;
 }
 
+bool wait_notify(struct context *c, struct notify *n, uint64_t deadline, uint64_t *result)
+{
+    if (!atomic_cas(&n->waiter, (struct thread *)NULL, &c->thread)) {
+        *result = (uint64_t)-ORD_HOSTCALL_EBUSY;
+        return false;
+    }
+    c->notify = n;
+    begin(c, WAIT_NOTIFY, deadline);
+    /* Who signals from now on posts to this core. */
+    smp_mb();
+    *result = notify_take(n, false);
+    if (*result || (deadline && deadline <= arch_counter())) {
+        wait_cancel(c);
+        return false;
+    }
+    if (deadline)
+        timer_start(&c->timer, deadline);
+    thread_block(&c->thread);
+    return true;
+}
+
+void wait_notified(struct context *c)
+{
+    uint64_t count = c->wait == WAIT_NOTIFY ? notify_take(c->notify, false) : 0;
+
+    if (count)
+        finish(c, count);
+}
+
+/* What is signalled from now on, or was and nobody has taken it, is for Linux to know. */
+static void leave(struct notify *n)
+{
+    atomic_store(&n->waiter, (struct thread *)NULL);
+    smp_mb();
+    if (notify_take(n, true) && atomic_load(&n->irq))
+        irq_raise(n->irq);
+}
+
 void wait_again(struct context *c)
 {
     timer_stop(&c->timer);
@@ -168,6 +221,8 @@ void wait_cancel(struct context *c)
     if (!c->wait)
         return;
     timer_stop(&c->timer);
+    if (c->wait == WAIT_NOTIFY)
+        leave(c->notify);
     WRITE_ONCE(c->wait, WAIT_NONE);
     c->stats.waiting = 0;
 }

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -260,6 +261,72 @@ static void check_rings(void)
     close(fd);
 }
 
+/* ---- host calls of a detached thread ---- */
+
+/* A wait that Linux has ended (for a moment, it wanted the thread) is made again. */
+static int64_t host_call(uint64_t number, uint64_t channel, uint64_t deadline)
+{
+    uint64_t x[8] = {channel, deadline};
+
+    raw_call(number, x);
+    while (x[0] == (uint64_t)-ENOSYS) {
+        CHECK(becomes_detached());
+        x[0] = channel;
+        raw_call(number, x);
+    }
+    return (int64_t)x[0];
+}
+
+static void *poke(void *arg)
+{
+    usleep(20000); /* mostly the other one waits by then; right either way */
+    signal_task((int)(intptr_t)arg);
+    return NULL;
+}
+
+static void check_hostcalls(void)
+{
+    uint64_t calls;
+    struct ord_ioc_thread before, after;
+    pthread_t id;
+    int fd = device(0), channel;
+
+    if (!is_detached()) {
+        FAILS(ioctl(fd, ORD_IOC_CHANNEL), EINVAL);
+        close(fd);
+        return;
+    }
+    CHECK(host_call(ORD_HOSTCALL_NOTIFY_SIGNAL, 0, 0) == -EPERM);
+    CHECK(host_call(ORD_HOSTCALL_NOTIFY_WAIT, 0, 0) == -EPERM);
+    CHECK(host_call(ORD_HOSTCALL_NOTIFY_POLL, 99, 0) == -ENODEV);
+    channel = open(DEVICE, O_RDONLY);
+    FAILS(ioctl(channel, ORD_IOC_CHANNEL), EINVAL);
+    close(channel);
+    channel = ioctl(fd, ORD_IOC_CHANNEL);
+    CHECK(channel >= 0);
+    CHECK(host_call(ORD_HOSTCALL_NOTIFY_POLL, channel, 0) == 0);
+    /* A deadline that is over, and one that comes. */
+    CHECK(host_call(ORD_HOSTCALL_NOTIFY_WAIT, channel, 1) == 0);
+    uint64_t deadline = counter() + counter_hz() / 100;
+    CHECK(host_call(ORD_HOSTCALL_NOTIFY_WAIT, channel, deadline) == 0 && counter() >= deadline);
+    /* There and back many times; Linux has nothing to do with it. */
+    CHECK(thread_stat(gettid(), &before) == 0 && becomes_detached());
+    for (int i = 0; i < 2000; i++) {
+        CHECK(host_call(ORD_HOSTCALL_NOTIFY_SIGNAL, channel, 0) == 0);
+        CHECK(host_call(ORD_HOSTCALL_NOTIFY_WAIT, channel, 0) == 1);
+    }
+    CHECK(thread_stat(gettid(), &after) == 0);
+    calls = after.stats.syscalls - before.stats.syscalls;
+    if (calls > 200)
+        test_fail("%lu system calls for 4000 host calls", (unsigned long)calls);
+    CHECK(after.stats.hostcalls - before.stats.hostcalls >= 4000);
+    /* A Linux thread at the same channel. */
+    CHECK(pthread_create(&id, NULL, poke, (void *)(intptr_t)fd) == 0);
+    CHECK(host_call(ORD_HOSTCALL_NOTIFY_WAIT, channel, 0) == 1);
+    CHECK(pthread_join(id, NULL) == 0);
+    close(fd);
+}
+
 int main(void)
 {
     quiet();
@@ -269,6 +336,7 @@ int main(void)
     check_interrupted();
     check_close();
     check_rings();
+    check_hostcalls();
     check_readers();
     return test_pass("the channel");
 }

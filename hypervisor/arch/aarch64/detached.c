@@ -132,6 +132,7 @@ status_t arch_context_load(struct context *c)
     /* General registers are saved to and loaded from the frame itself: exit_prepare sanitizes them. */
     a->regs = (struct regs *)(void *)f->x;
     c->serve = READ_ONCE(f->serve);
+    c->channels = READ_ONCE(f->channels);
     c->clock_offset = READ_ONCE(f->clock_offset);
     return ORD_OK;
 }

@@ -242,9 +242,17 @@ static void host_core(void)
     uint64_t out[4] = {0}, arg[6] = {fake.counter + r(50)};
     if (r(4) == 0)
         CHECK(!hostcall_dispatch(t->context, any(), arg, out) || out[0] == ORD_ABI_VERSION || !out[0] ||
-              (int64_t)out[0] == -ORD_HOSTCALL_ENOSYS);
+              (int64_t)out[0] == -ORD_HOSTCALL_ENOSYS || (int64_t)out[0] == -ORD_HOSTCALL_EBUSY ||
+              (int64_t)out[0] == -ORD_HOSTCALL_ENODEV || (int64_t)out[0] == -ORD_HOSTCALL_EPERM ||
+              t->context->channels);
     else if (r(4) == 0)
         hostcall_dispatch(t->context, ORD_HOSTCALL_SLEEP_UNTIL, arg, out);
+    else if (r(4) == 0) {
+        t->context->channels = r(4) ? 3 : 0;
+        arg[0] = r(3);
+        arg[1] = r(2) ? fake.counter + r(50) : 0;
+        hostcall_dispatch(t->context, ORD_HOSTCALL_NOTIFY_SIGNAL + r(3), arg, out);
+    }
     if (t->context->wait || r(2))
         return;
     arch_context_save(t->context);

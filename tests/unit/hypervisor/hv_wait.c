@@ -3,12 +3,16 @@
  * core. */
 #include "fixture.h"
 
+#include "atomic.h"
 #include "call.h"
+#include "irq.h"
+#include "notify.h"
 #include "string.h"
 #include "wait.h"
 #include <arch/thread.h>
 #include <arch/timer.h>
 #include <outrider/hostcall.h>
+#include <outrider/task.h>
 
 static struct vm *vm;
 static struct context *context;
@@ -277,6 +281,133 @@ static void test_exact(void)
     }
 }
 
+/* ---- channels ---- */
+
+static struct notify to_task, to_guest;
+static struct irq *irq;
+
+static void start_channel(void)
+{
+    start();
+    on_core(0);
+    CHECK(irq_create(0, &irq) == ORD_OK && irq_bind(irq, vm->vcpu[0], 100, 0) == ORD_OK);
+    uint64_t state;
+    CHECK(irq_control(irq, ORD_IRQ_ENABLE, &state) == ORD_OK);
+    CHECK(vm_channel(vm, 3, &to_task, 16, &to_guest, irq) == ORD_OK);
+    context->channels = BIT(3);
+    on_core(2);
+}
+
+/* 1: it waits. */
+static int64_t notify_call(uint64_t number, uint64_t channel, uint64_t deadline)
+{
+    uint64_t arg[6] = {channel, deadline}, out[4] = {channel, 78, 79, 80};
+
+    CHECK(hostcall_dispatch(context, number, arg, out));
+    CHECK(out[1] == 78 && out[2] == 79 && out[3] == 80);
+    CHECK(!context->wait || out[0] == channel); /* what an interrupted call is made again with */
+    return context->wait ? 1000 : (int64_t)out[0];
+}
+
+#define SIGNAL(...) notify_call(ORD_HOSTCALL_NOTIFY_SIGNAL, __VA_ARGS__)
+#define WAIT(...)   notify_call(ORD_HOSTCALL_NOTIFY_WAIT, __VA_ARGS__)
+#define POLL(...)   notify_call(ORD_HOSTCALL_NOTIFY_POLL, __VA_ARGS__)
+
+static bool linux_told(void)
+{
+    return atomic_exchange(&vm->vcpu[0]->pending_spi[1], 0ull) == BIT(36);
+}
+
+static void signal_guest(void)
+{
+    on_core(0);
+    notify_signal(&to_guest, 1);
+    on_core(2);
+}
+
+static void expect_result(uint64_t count)
+{
+    CHECK(host() == &context->thread && !context->wait && !context->stats.waiting && !to_guest.waiter);
+    CHECK(!core_self()->arch.timer_on);
+    CHECK_EQUAL(context->thread.arch.value, count);
+}
+
+static void test_notify(void)
+{
+    start_channel();
+    for (uint64_t n = ORD_HOSTCALL_NOTIFY_SIGNAL; n <= ORD_HOSTCALL_NOTIFY_POLL; n++) {
+        CHECK_EQUAL(notify_call(n, 2, 0), -ORD_HOSTCALL_ENODEV);
+        CHECK_EQUAL(notify_call(n, ~0ull, 0), -ORD_HOSTCALL_ENODEV);
+        context->channels = ~BIT(3);
+        CHECK_EQUAL(notify_call(n, 3, 0), -ORD_HOSTCALL_EPERM);
+        context->channels = BIT(3);
+    }
+    CHECK(!to_task.bits && SIGNAL(3, 0) == 0 && to_task.bits == 16);
+    CHECK(POLL(3, 0) == 0);
+    /* Signalled before: Linux is told, and whoever looks first has them. */
+    signal_guest();
+    signal_guest();
+    CHECK(linux_told());
+    CHECK(WAIT(3, 0) == 2 && POLL(3, 0) == 0);
+    signal_guest();
+    CHECK(linux_told() && POLL(3, 0) == 1);
+    /* Signalled while it waits: Linux is not. */
+    CHECK(WAIT(3, 0) == 1000 && context->thread.state == THREAD_BLOCKED && !core_self()->arch.timer_on);
+    CHECK(!host());
+    signal_guest();
+    expect_result(1);
+    CHECK(!linux_told() && frame()->stats.waiting == 0);
+    /* A deadline: over, met, not met. */
+    CHECK(WAIT(3, 900) == 0 && !to_guest.waiter);
+    CHECK(WAIT(3, 2000) == 1000 && core_self()->arch.timer == 2000);
+    fake.counter = 2000;
+    expect_result(0);
+    CHECK(WAIT(3, 3000) == 1000);
+    signal_guest();
+    expect_result(1);
+    /* One waits. */
+    to_guest.waiter = vm->vcpu[0]->thread;
+    CHECK(WAIT(3, 0) == -ORD_HOSTCALL_EBUSY && context->thread.state == THREAD_READY);
+    to_guest.waiter = NULL;
+}
+
+/* Recalled while it waits; what is signalled at that moment is not lost: Linux is told. */
+static void recall(bool signalled)
+{
+    start_channel();
+    CHECK(WAIT(3, 5000) == 1000);
+    on_core(0);
+    CHECK(context_recall(vm, context->id) == ORD_OK);
+    if (signalled) {
+        atomic_add(&to_guest.count, 1ull); /* and its request comes too late */
+        CHECK(!linux_told());
+    }
+    CHECK(!host());
+    CHECK(frame()->event == ORD_EVENT_INTERRUPTED && !to_guest.waiter && !context->wait);
+    CHECK(linux_told() == signalled && !core_self()->arch.timer_on);
+    CHECK_EQUAL(notify_take(&to_guest, true), signalled);
+}
+
+static void test_notify_recall(void)
+{
+    recall(false);
+}
+
+static void test_notify_recall_signal(void)
+{
+    recall(true);
+}
+
+static void test_notify_stop(void)
+{
+    start_channel();
+    CHECK(WAIT(3, 5000) == 1000);
+    vm_stop(vm);
+    CHECK(!host() && !to_guest.waiter && !core_self()->arch.timer_on);
+    signal_guest();
+    CHECK(linux_told() && !host());
+}
+
 int main(void)
 {
     test_case("counter", test_counter);
@@ -287,5 +418,9 @@ int main(void)
     test_case("stop", test_stop);
     test_case("no clock", test_no_clock);
     test_case("exact", test_exact);
+    test_case("channels", test_notify);
+    test_case("recalled from a channel", test_notify_recall);
+    test_case("recalled from a channel that is signalled", test_notify_recall_signal);
+    test_case("stopped while it waits for a channel", test_notify_stop);
     return 0;
 }
