@@ -38,7 +38,8 @@ def clean(shared):
     warnings, pools = kernel_warnings(shared), hvctl.pools()
     yield hvctl
     hvctl.wait_gone()
-    assert kernel_warnings(shared)[len(warnings) :] == []
+    # PREEMPT_RT's own: its threads seem to run while their CPU waits
+    assert [w for w in kernel_warnings(shared)[len(warnings) :] if "RT throttling" not in w] == []
     assert hvctl.pools() == pools
 
 
@@ -135,12 +136,13 @@ def test_no_budget(unlimited):
     """Linux's CPU stands still, the other one does not, and takes the thread back."""
     out = unlimited.ok(
         "taskset -pc 0 $$ >/dev/null\n" + WORK + "while [ $(cat /tmp/work) -lt 5 ]; do sleep 0.1; done\n"
-        # the end is for a test that fails: nothing else would get the CPU back
-        f"hvctl run --core {CORE} -- busy-loop --seconds 60 >/tmp/loop & pid=$!; detached || exit 9\n"
+        # The thread's Linux side waits for the very CPU that the thread keeps from running, so that it cannot take
+        # the thread back by itself. The end is for a test that fails: nothing else would get the CPU back.
+        f"taskset -c {CORE} hvctl run --core {CORE} -- busy-loop --seconds 90 >/tmp/loop & pid=$!; detached || exit 9\n"
         # once its last page fault is over
         "for try in 1 2 3 4 5; do a=$(cat /tmp/work); for i in $(seq 100); do cat /proc/uptime >/dev/null; done; b=$(cat /tmp/work)\n"
         "  [ $a = $b ] && break; done; t=$(throttled $pid)\n"
-        "hvctl attach $pid || exit 1; for i in $(seq 600); do c=$(cat /tmp/work); [ $c -gt $b ] && break; sleep 0.1; done\n"
+        "timeout 45 hvctl attach $pid || exit 1; for i in $(seq 600); do c=$(cat /tmp/work); [ $c -gt $b ] && break; sleep 0.1; done\n"
         "kill $pid; wait $pid; echo $a $b $c $t",
         timeout=400,
     )  # fmt: skip
