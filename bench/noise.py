@@ -61,7 +61,9 @@ def wakes(intervals):
     found = {False: [], True: []}
     for i in intervals:
         if i.cores[i.end_core]["wfi"]:
-            found[i.cores[i.end_core]["spin"] > 0].append(sum(i.since_wfi.values()))
+            # The hypervisor polls before its WFI only.
+            polled = i.cores[i.end_core]["spin"] > 0 and i.cores[i.end_core]["kernel"] > 0
+            found[polled].append(sum(i.since_wfi.values()))
     return sorted(found[False]), sorted(found[True])
 
 

@@ -123,7 +123,10 @@ static void go_on(struct context *c)
     if (c->wait)
         return;
     arch_context_result(c, 0);
-    c->frame->stats = c->stats;
+    /* What has changed: this is what a wake-up waits for. */
+    c->frame->stats.sleeps = c->stats.sleeps;
+    c->frame->stats.sleep_end = c->stats.sleep_end;
+    c->frame->stats.waiting = 0;
     thread_wake(&c->thread);
 }
 
