@@ -5,12 +5,16 @@ import pytest
 from test_threads import clean, two  # noqa: F401
 
 
-@pytest.mark.parametrize("part", ["results", "host", "signals", "clock 400", "seccomp"])
+FIRST = pytest.mark.first_kernel
+
+
+@pytest.mark.parametrize("part", [pytest.param("results", marks=FIRST), pytest.param("host", marks=FIRST), "signals", "clock 400", "seccomp"])
 def test_sleeper(two, part):  # noqa: F811
     print(two.ok(f"sleeper {part}", timeout=300))
     clean(two)
 
 
+@FIRST
 def test_time_namespace(two):  # noqa: F811
     """Its clock is the thread's."""
     two.ok("unshare --time --monotonic 86400 --fork sleeper results; unshare --time --monotonic -1 --fork sleeper clock 50", timeout=300)
@@ -48,6 +52,7 @@ def test_cyclictest(two):  # noqa: F811
     clean(two)
 
 
+@FIRST
 def test_libdetach(two):  # noqa: F811
     """Detached; where it may not be; and without Outrider's module."""
     two.ok("libdetach")
