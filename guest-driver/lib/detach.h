@@ -79,6 +79,38 @@ uint64_t detach_counter_hz(void);
 int sleep_until(int clock, const struct timespec *time);
 int sleep_until_counter(uint64_t value);
 
+/*
+ * Channels to host tasks (doc/host-tasks.md): /dev/outrider/NAME. The memory is mmap()ed from the file; these
+ * are the notifications that go with it. Of a detached thread the hypervisor does it, without Linux. Any
+ * number of threads may signal; one at a time waits.
+ */
+struct notify {
+    int fd; /* for mmap(), poll(), fcntl() */
+    int channel;
+};
+
+/*
+ * Return: 0. -ENOENT, -ENODEV: there is no channel of that name, no module. -EACCES. -EINVAL: not a name.
+ */
+int notify_open(struct notify *n, const char *name);
+void notify_close(struct notify *n);
+
+/* Signals the task. Return: 0, or -EBADF. */
+int notify_signal(struct notify *n);
+
+/*
+ * Waits until the task has signalled.
+ *
+ * until: a value of the system counter, after which to give up; 0: never.
+ * count: how often it has signalled since somebody took that. May be NULL.
+ *
+ * Return: 0. -ETIMEDOUT. -EBUSY: another thread waits. -EINTR: a signal handler ran. -EBADF.
+ */
+int notify_wait(struct notify *n, uint64_t until, uint64_t *count);
+
+/* The same without waiting: *count is 0 if the task has not signalled. */
+int notify_poll(struct notify *n, uint64_t *count);
+
 /* The cause in a SIGDEBUG signal's si_value.sival_int: "system call", …; NULL if it is another signal. */
 const char *detach_sigdebug_cause(int value);
 

@@ -5,7 +5,10 @@
 #include <fcntl.h>
 #include <outrider/hostcall.h>
 #include <outrider/ioctl.h>
+#include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -97,11 +100,11 @@ int attach_self(void)
 /* ---- Host calls ---- */
 
 #ifdef __aarch64__
-static long host_call(uint64_t number, uint64_t argument, uint64_t result[3])
+static long host_call(uint64_t number, uint64_t argument, uint64_t argument2, uint64_t result[3])
 {
     register uint64_t x8 __asm__("x8") = number;
     register uint64_t x0 __asm__("x0") = argument;
-    register uint64_t x1 __asm__("x1") = 0;
+    register uint64_t x1 __asm__("x1") = argument2;
     register uint64_t x2 __asm__("x2") = 0;
     register uint64_t x3 __asm__("x3") = 0;
 
@@ -135,7 +138,7 @@ int detach_info(struct detach_info *info)
 {
     uint64_t result[3];
 
-    if (host_call(ORD_HOSTCALL_INFO, 0, result) < 0)
+    if (host_call(ORD_HOSTCALL_INFO, 0, 0, result) < 0)
         return -ENOENT;
     if (info)
         *info = (struct detach_info){
@@ -180,7 +183,7 @@ int sleep_until_counter(uint64_t value)
 
     /* ENOSYS: Linux was asked. If only because a signal or debugger has interrupted, ask again. */
     do
-        result = host_call(ORD_HOSTCALL_SLEEP_UNTIL, value, ignored);
+        result = host_call(ORD_HOSTCALL_SLEEP_UNTIL, value, 0, ignored);
     while (result == -ENOSYS && !detach_info(NULL));
     return result == -ENOSYS ? sleep_attached(value) : (int)result;
 }
@@ -198,6 +201,139 @@ int sleep_until(int clock, const struct timespec *time)
     /* Rounded up: never early. */
     return sleep_until_counter((uint64_t)time->tv_sec * hz +
                                ((uint64_t)time->tv_nsec * hz + NS_PER_SECOND - 1) / NS_PER_SECOND);
+}
+
+/* ---- Channels ---- */
+
+int notify_open(struct notify *n, const char *name)
+{
+    char path[64];
+    int saved = errno, result = 0;
+
+    *n = (struct notify){.fd = -1, .channel = -1};
+    if (!*name || strchr(name, '/') ||
+        snprintf(path, sizeof(path), "/dev/outrider/%s", name) >= (int)sizeof(path))
+        return -EINVAL;
+    n->fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (n->fd < 0)
+        result = errno == ENXIO ? -ENODEV : -errno;
+    errno = saved;
+    return result;
+}
+
+void notify_close(struct notify *n)
+{
+    int saved = errno;
+
+    if (n->fd >= 0)
+        close(n->fd);
+    *n = (struct notify){.fd = -1, .channel = -1};
+    errno = saved;
+}
+
+/* The thread may use the channel: once for each time that it is detached. False: it is not, now. */
+static bool notify_grant(struct notify *n)
+{
+    int saved = errno, channel = ioctl(n->fd, ORD_IOC_CHANNEL);
+
+    errno = saved;
+    if (channel < 0)
+        return false;
+    __atomic_store_n(&n->channel, channel, __ATOMIC_RELAXED);
+    return true;
+}
+
+/* By the hypervisor. -ENOSYS: the thread is in Linux, which has to do it. */
+static long notify_host(struct notify *n, uint64_t number, uint64_t until)
+{
+    uint64_t ignored[3];
+    long result;
+
+    for (;;) {
+        int channel = __atomic_load_n(&n->channel, __ATOMIC_RELAXED);
+        result = channel < 0 ? -ORD_HOSTCALL_EPERM : host_call(number, (uint64_t)channel, until, ignored);
+        if (result == -ENOSYS ? detach_info(NULL) : result != -ORD_HOSTCALL_EPERM)
+            return result;
+        if (result == -ORD_HOSTCALL_EPERM && (detach_info(NULL) || !notify_grant(n)))
+            return -ENOSYS;
+    }
+}
+
+static int notify_read(struct notify *n, uint64_t *count)
+{
+    uint64_t value = 0;
+
+    if (read(n->fd, &value, sizeof(value)) != sizeof(value) && errno != EAGAIN)
+        return -errno;
+    *count = value;
+    return 0;
+}
+
+/* Until the file has something, or the counter has reached `until`. */
+static int notify_await(struct notify *n, uint64_t until)
+{
+    struct pollfd p = {.fd = n->fd, .events = POLLIN};
+    uint64_t hz = detach_counter_hz(), now = detach_counter();
+    struct timespec left;
+    int ready;
+
+    if (until && now >= until)
+        return -ETIMEDOUT;
+    left.tv_sec = (time_t)((until - now) / hz);
+    left.tv_nsec = (long)((until - now) % hz * NS_PER_SECOND / hz);
+    ready = ppoll(&p, 1, until ? &left : NULL, NULL);
+    if (ready < 0)
+        return -errno;
+    return ready && p.revents & POLLNVAL ? -EBADF : 0;
+}
+
+static int notify_linux_wait(struct notify *n, uint64_t until, uint64_t *count)
+{
+    int saved = errno, result, waited = 0;
+
+    while (!(result = notify_read(n, count)) && !*count && !waited)
+        waited = notify_await(n, until);
+    errno = saved;
+    return result < 0 || *count ? result : waited;
+}
+
+int notify_signal(struct notify *n)
+{
+    long result = notify_host(n, ORD_HOSTCALL_NOTIFY_SIGNAL, 0);
+    uint64_t one = 1;
+    int saved = errno;
+
+    if (result != -ENOSYS)
+        return (int)result;
+    result = write(n->fd, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
+    errno = saved;
+    return (int)result;
+}
+
+int notify_wait(struct notify *n, uint64_t until, uint64_t *count)
+{
+    long result = notify_host(n, ORD_HOSTCALL_NOTIFY_WAIT, until);
+    uint64_t value = result > 0 ? (uint64_t)result : 0;
+    int error = result < 0 ? (int)result : value ? 0 : -ETIMEDOUT;
+
+    if (result == -ENOSYS)
+        error = notify_linux_wait(n, until, &value);
+    if (count)
+        *count = value;
+    return error;
+}
+
+int notify_poll(struct notify *n, uint64_t *count)
+{
+    long result = notify_host(n, ORD_HOSTCALL_NOTIFY_POLL, 0);
+    int saved = errno, error = result < 0 ? (int)result : 0;
+
+    *count = result > 0 ? (uint64_t)result : 0;
+    if (result != -ENOSYS)
+        return error;
+    error = notify_read(n, count);
+    errno = saved;
+    return error;
 }
 
 const char *detach_sigdebug_cause(int value)

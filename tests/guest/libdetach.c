@@ -94,6 +94,56 @@ static void interrupted(void)
     errno = 77;
 }
 
+/* ---- a channel to tasks/test/echo.c, which answers each signal with one ---- */
+
+static struct notify echo;
+
+static void one_round(void)
+{
+    uint64_t count;
+    int result;
+
+    CHECK(notify_signal(&echo) == 0);
+    CHECK(notify_wait(&echo, 0, &count) == 0 && count == 1);
+    CHECK(notify_poll(&echo, &count) == 0 && count == 0);
+    result = notify_wait(&echo, detach_counter() + detach_counter_hz() / 1000, &count);
+    CHECK((result == -ETIMEDOUT || result == -EINTR) && count == 0);
+    CHECK(notify_wait(&echo, 1, NULL) == -ETIMEDOUT);
+}
+
+static void channel_interrupted(void)
+{
+    pthread_t thread;
+
+    handled = 0;
+    sleeper = pthread_self();
+    CHECK(!pthread_create(&thread, NULL, send_signals, NULL));
+    CHECK(notify_wait(&echo, 0, NULL) == -EINTR && handled);
+    pthread_join(thread, NULL);
+    errno = 77;
+}
+
+static void channel(void)
+{
+    CHECK(notify_open(&echo, "") == -EINVAL && notify_open(&echo, "../hvdetach") == -EINVAL);
+    CHECK(notify_open(&echo, "none") == -ENOENT && echo.fd == -1);
+    CHECK(notify_signal(&echo) == -EBADF && notify_wait(&echo, 0, NULL) == -EBADF);
+    CHECK(notify_open(&echo, "echo") == 0);
+    signal(SIGUSR1, handler);
+    for (int round = 0; round < 3; round++) {
+        one_round();
+        channel_interrupted();
+        CHECK(detach_self(DETACH_CORE_ANY, DETACH_PRIO_DEFAULT, 0) >= 0);
+        for (int i = 0; i < 300; i++)
+            one_round();
+        channel_interrupted();
+        one_round();
+        CHECK(attach_self() == 0);
+    }
+    notify_close(&echo);
+    CHECK(notify_signal(&echo) == -EBADF && errno == 77);
+}
+
 /* A signal or debugger may have it in Linux for a moment. */
 static void expect_core(int core, int prio)
 {
@@ -120,6 +170,11 @@ static void attached(int result)
 int main(int argc, char **argv)
 {
     errno = 77;
+    if (argc > 1 && !strcmp(argv[1], "channel")) {
+        channel();
+        puts("PASS: libdetach: channel");
+        return 0;
+    }
     if (argc > 1) {
         attached(-atoi(argv[1]));
         puts("PASS: libdetach: attached");
