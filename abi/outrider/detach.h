@@ -53,6 +53,15 @@
 
 /* time(): CLOCK_MONOTONIC goes at another rate from now on; what waits for it computes its time again. */
 #define ORD_HC_TIME ORD_HC(0x0e)
+/*
+ * irq_grant(context, virtual INTID): that interrupt of a device is the context's from now on: its thread
+ * waits for it and acknowledges it by host calls, and no vCPU gets it. BAD_CAP: no such context. BAD_PARAM:
+ * the VM has no such interrupt. BUSY: it is granted. Ends with the context.
+ */
+#define ORD_HC_IRQ_GRANT ORD_HC(0x0f)
+/* irq_revoke(virtual INTID): Linux's again, also one that is pending or was not acknowledged. BAD_PARAM: it
+ * is not granted. */
+#define ORD_HC_IRQ_REVOKE ORD_HC(0x10)
 /* notify_signal(channel): signals the other end. BAD_CAP: no such channel. */
 #define ORD_HC_NOTIFY_SIGNAL ORD_HC(0x18)
 /* notify_take(channel, flags ORD_TAKE_*) -> x1 number of signals since the last take. */
@@ -68,6 +77,7 @@
 #define ORD_FEATURE_SHARED (1ull << 1) /* ORD_CREATE_SHARED */
 #define ORD_FEATURE_LOG    (1ull << 2) /* ORD_HC_LOG */
 #define ORD_FEATURE_SLEEP  (1ull << 3) /* ord_timebase, ORD_SERVE_SLEEP, ORD_HC_TIME */
+#define ORD_FEATURE_IRQ    (1ull << 4) /* ORD_HC_IRQ_* */
 #define ORD_FEATURE_NOTIFY (1ull << 8) /* ORD_HC_NOTIFY_* */
 
 /* Flags of notify_take(). */

@@ -23,6 +23,15 @@
 #define ORD_HOSTCALL_SLEEP_UNTIL (ORD_HOSTCALL_BASE + 1)
 
 /*
+ * Interrupts that were granted to the thread (ORD_IOC_IRQ), by their virtual INTID; -EPERM for others.
+ * irq_wait(intid, counter or 0) -> x0 1, 0 if it has not come until the counter has reached that value. Ends
+ * early as sleep_until() does. It does not come again before irq_ack(intid) -> x0 0; -EINVAL: nothing to
+ * acknowledge.
+ */
+#define ORD_HOSTCALL_IRQ_WAIT (ORD_HOSTCALL_BASE + 2)
+#define ORD_HOSTCALL_IRQ_ACK  (ORD_HOSTCALL_BASE + 3)
+
+/*
  * Channels to host tasks, of those that were granted to the thread (ORD_IOC_CHANNEL); -EPERM for others,
  * -ENODEV if there is none of that number. notify_signal(channel) -> x0 0. notify_wait(channel, counter or 0)
  * -> x0 how often the task has signalled since somebody took that, 0 if it has not until the counter has
@@ -37,6 +46,7 @@
 #define ORD_HOSTCALL_EPERM  1
 #define ORD_HOSTCALL_EBUSY  16
 #define ORD_HOSTCALL_ENODEV 19
+#define ORD_HOSTCALL_EINVAL 22
 #define ORD_HOSTCALL_ENOSYS 38 /* returned negated: Linux's ENOSYS on arm64 and x86 */
 
 #endif

@@ -224,6 +224,18 @@ struct ord_ioc_log {
 #define ORD_IOC_GROUP _IOWR('o', 0x08, struct ord_ioc_group)
 #define ORD_IOC_TRACE _IOWR('o', 0x09, struct ord_ioc_trace)
 #define ORD_IOC_LOG   _IOWR('o', 0x0a, struct ord_ioc_log)
+/*
+ * Grants the interrupt of a UIO device of hvdetach_uio to the calling thread, which is detached, for its host
+ * calls, as long as it stays detached. Linux does not get it then. EBADF: fd is not such a device, open for
+ * writing. EINVAL: the thread is not detached. EBUSY: granted to another one.
+ */
+struct ord_ioc_irq {
+    struct ord_ioc_head head;
+    int32_t fd;
+    uint32_t intid; /* out: what the host calls want */
+};
+#define ORD_IOC_IRQ _IOWR('o', 0x0b, struct ord_ioc_irq)
+
 /* On /dev/outrider/NAME: grants the channel to the calling thread, which is detached, for its host calls.
  * Returns the channel's number. EINVAL: it is not detached. */
 #define ORD_IOC_CHANNEL _IO('o', 0x10)

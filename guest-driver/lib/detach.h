@@ -111,6 +111,36 @@ int notify_wait(struct notify *n, uint64_t until, uint64_t *count);
 /* The same without waiting: *count is 0 if the task has not signalled. */
 int notify_poll(struct notify *n, uint64_t *count);
 
+/*
+ * The interrupt of a device, with the conventions of Linux's UIO: the device's registers are mmap()ed from
+ * the file. For a detached thread the hypervisor waits and acknowledges, without Linux; that needs the driver
+ * outrider-uio (doc/uio.md). For others, and other drivers of UIO, the file does it.
+ */
+struct irq {
+    int fd; /* for mmap() */
+    uint32_t number;
+};
+
+/*
+ * path: /dev/uioN.
+ *
+ * Return: 0, or a negative errno of open().
+ */
+int irq_open(struct irq *i, const char *path);
+void irq_close(struct irq *i);
+
+/*
+ * Waits until the interrupt has come. It does not come again until irq_ack().
+ *
+ * until: a value of the system counter, after which to give up; 0: never.
+ *
+ * Return: 0. -ETIMEDOUT. -EBUSY: another thread has it, or waits. -EINTR: a signal handler ran. -EBADF.
+ */
+int irq_wait(struct irq *i, uint64_t until);
+
+/* The device asks no more: the interrupt may come again. Return: 0, or -EBADF. */
+int irq_ack(struct irq *i);
+
 /* The cause in a SIGDEBUG signal's si_value.sival_int: "system call", …; NULL if it is another signal. */
 const char *detach_sigdebug_cause(int value);
 

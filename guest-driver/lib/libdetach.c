@@ -270,9 +270,9 @@ static int notify_read(struct notify *n, uint64_t *count)
 }
 
 /* Until the file has something, or the counter has reached `until`. */
-static int notify_await(struct notify *n, uint64_t until)
+static int file_await(int fd, uint64_t until)
 {
-    struct pollfd p = {.fd = n->fd, .events = POLLIN};
+    struct pollfd p = {.fd = fd, .events = POLLIN};
     uint64_t hz = detach_counter_hz(), now = detach_counter();
     struct timespec left;
     int ready;
@@ -292,7 +292,7 @@ static int notify_linux_wait(struct notify *n, uint64_t until, uint64_t *count)
     int saved = errno, result, waited = 0;
 
     while (!(result = notify_read(n, count)) && !*count && !waited)
-        waited = notify_await(n, until);
+        waited = file_await(n->fd, until);
     errno = saved;
     return result < 0 || *count ? result : waited;
 }
@@ -334,6 +334,89 @@ int notify_poll(struct notify *n, uint64_t *count)
     error = notify_read(n, count);
     errno = saved;
     return error;
+}
+
+/* ---- Interrupts ---- */
+
+int irq_open(struct irq *i, const char *path)
+{
+    int saved = errno, result = 0;
+
+    *i = (struct irq){.fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK)};
+    if (i->fd < 0)
+        result = -errno;
+    errno = saved;
+    return result;
+}
+
+void irq_close(struct irq *i)
+{
+    int saved = errno;
+
+    if (i->fd >= 0)
+        close(i->fd);
+    *i = (struct irq){.fd = -1};
+    errno = saved;
+}
+
+/* By the hypervisor. -ENOSYS: the thread is in Linux, or the device is not one that can be granted. */
+static long irq_host(struct irq *i, uint64_t call, uint64_t until)
+{
+    struct ord_ioc_irq grant = {.head = HEAD(grant), .fd = i->fd};
+    uint64_t ignored[3];
+    long result;
+
+    for (;;) {
+        uint32_t number = __atomic_load_n(&i->number, __ATOMIC_RELAXED);
+        result = number ? host_call(call, number, until, ignored) : -ORD_HOSTCALL_EPERM;
+        if (result == -ENOSYS ? detach_info(NULL) : result != -ORD_HOSTCALL_EPERM)
+            return result;
+        if (result == -ENOSYS)
+            continue;
+        if (detach_info(NULL))
+            return -ENOSYS;
+        result = device_call(ORD_IOC_IRQ, &grant);
+        if (result)
+            return result == -EBUSY ? result : -ENOSYS;
+        __atomic_store_n(&i->number, grant.intid, __ATOMIC_RELAXED);
+    }
+}
+
+/* UIO: what is read is the number of interrupts, and there is something to read when it has changed. */
+static int irq_linux_wait(struct irq *i, uint64_t until)
+{
+    uint32_t count;
+    int saved = errno, waited = 0;
+    ssize_t got;
+
+    while ((got = read(i->fd, &count, sizeof(count))) != sizeof(count) && errno == EAGAIN && !waited)
+        waited = file_await(i->fd, until);
+    if (got != sizeof(count) && errno != EAGAIN)
+        waited = -errno;
+    errno = saved;
+    return got == sizeof(count) ? 0 : waited;
+}
+
+int irq_wait(struct irq *i, uint64_t until)
+{
+    long result = irq_host(i, ORD_HOSTCALL_IRQ_WAIT, until);
+
+    if (result == -ENOSYS)
+        return irq_linux_wait(i, until);
+    return result < 0 ? (int)result : result ? 0 : -ETIMEDOUT;
+}
+
+int irq_ack(struct irq *i)
+{
+    long result = irq_host(i, ORD_HOSTCALL_IRQ_ACK, 0);
+    int32_t on = 1, saved = errno;
+
+    /* EINVAL: it was Linux that it came to, before the thread was detached. */
+    if (result != -ENOSYS && result != -ORD_HOSTCALL_EINVAL)
+        return (int)result;
+    result = write(i->fd, &on, sizeof(on)) == sizeof(on) ? 0 : -errno;
+    errno = saved;
+    return (int)result;
 }
 
 const char *detach_sigdebug_cause(int value)

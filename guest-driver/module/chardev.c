@@ -358,6 +358,22 @@ static long chardev_last(struct hvd_file *file, void __user *user)
 	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
+static long chardev_irq(void __user *user)
+{
+	struct hvd_thread *t = hvd_thread_find(current); /* its own: it cannot go away */
+	struct ord_ioc_irq arg;
+	long err;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (!t)
+		return -EINVAL;
+	err = hvd_irq_grant(t, arg.fd, &arg.intid);
+	if (err)
+		return err;
+	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
 static bool chardev_permits(unsigned int command, bool writable)
 {
 	switch (command) {
@@ -391,6 +407,7 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 	case ORD_IOC_GROUP:
 	case ORD_IOC_TRACE:
 	case ORD_IOC_LOG:
+	case ORD_IOC_IRQ:
 		size = _IOC_SIZE(command);
 		break;
 	case ORD_IOC_LIST:
@@ -422,6 +439,8 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 		return chardev_trace(user);
 	case ORD_IOC_LOG:
 		return chardev_log(user);
+	case ORD_IOC_IRQ:
+		return chardev_irq(user);
 	case ORD_IOC_LIST:
 		return chardev_list(user);
 	case ORD_IOC_STAT:

@@ -180,6 +180,9 @@ void hvd_event_wait_finish(struct ord_frame *frame);
 int hvd_event_init(struct platform_device *pdev);
 void hvd_event_exit(void);
 
+/* irq.c */
+int hvd_irq_grant(struct hvd_thread *t, int fd, u32 *intid);
+
 /* timebase.c */
 int hvd_timebase_init(struct ord_timebase *where);
 void hvd_timebase_exit(void);

@@ -20,6 +20,7 @@
 #include "types.h"
 #include <outrider/detach.h>
 
+struct irq;
 struct vm;
 
 enum context_state {
@@ -43,12 +44,14 @@ struct context {
     uint32_t id;
     uint32_t state;
     bool taken;            /* created and not destroyed; under vm->lock, as `shared` */
+    uint32_t irqs;         /* that are granted to it; likewise */
     bool shared;           /* may share its core with others that may */
     uint32_t recall_asked; /* by the guest, for the current run */
     /* the core's, from here */
     uint32_t wait; /* enum context_wait */
     uint64_t deadline;
     struct notify *notify; /* that it waits for */
+    struct irq *irq;       /* that it has waited for last */
     uint64_t channels;     /* that it may use, of this run */
     struct timer timer;    /* armed while it waits for a time */
     uint64_t serve;        /* ORD_SERVE_*, of this run */
@@ -63,6 +66,9 @@ status_t context_run(struct vm *vm, uint64_t id) MUST_CHECK;
 status_t context_recall(struct vm *vm, uint64_t id) MUST_CHECK;
 status_t context_destroy(struct vm *vm, uint64_t id) MUST_CHECK;
 status_t context_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio) MUST_CHECK;
+
+/* ORD_HC_IRQ_GRANT. */
+status_t context_grant_irq(struct vm *vm, uint64_t id, uint64_t vintid) MUST_CHECK;
 
 /* ORD_HC_TIME. */
 void context_time(struct vm *vm);

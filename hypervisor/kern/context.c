@@ -4,6 +4,7 @@
 #include "atomic.h"
 #include "console.h"
 #include "core.h"
+#include "irq.h"
 #include "pool.h"
 #include "vm.h"
 #include "wait.h"
@@ -164,12 +165,8 @@ static bool in_hand(const struct context *c)
  * Takes an idle context out of use; then no core touches it or its frame any more. vm->lock is held, but not
  * while waiting: a host thread on that core may want it.
  */
-static status_t close_context(struct vm *vm, struct context *c)
+static void settle(struct vm *vm, struct context *c)
 {
-    if (!c->taken)
-        return ORD_BAD_CAP;
-    if (!atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_CLOSED))
-        return ORD_BUSY;
     while (in_hand(c)) {
         spin_unlock(&vm->lock);
         /* It may be this very core that has it in its mailbox, or the other one may wait for this one. */
@@ -177,7 +174,28 @@ static status_t close_context(struct vm *vm, struct context *c)
         cpu_relax();
         spin_lock(&vm->lock);
     }
+}
+
+static status_t close_context(struct vm *vm, struct context *c)
+{
+    if (!c->taken)
+        return ORD_BAD_CAP;
+    if (!atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_CLOSED))
+        return ORD_BUSY;
+    settle(vm, c);
     return ORD_OK;
+}
+
+status_t context_grant_irq(struct vm *vm, uint64_t id, uint64_t vintid)
+{
+    status_t s = ORD_BAD_CAP;
+
+    spin_lock(&vm->lock);
+    struct context *c = lookup(vm, id);
+    if (c && c->taken)
+        s = irq_grant(c, vintid);
+    spin_unlock(&vm->lock);
+    return s;
 }
 
 status_t context_destroy(struct vm *vm, uint64_t id)
@@ -189,6 +207,10 @@ status_t context_destroy(struct vm *vm, uint64_t id)
     if (c)
         s = close_context(vm, c);
     if (s == ORD_OK) {
+        if (c->irqs) {
+            irq_revoke_all(c);
+            settle(vm, c); /* the last one may be in its mailbox */
+        }
         quit_core(c->thread.core);
         c->taken = false;
         vm->context_count--;
@@ -215,6 +237,7 @@ status_t context_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio)
             if (on != old) {
                 quit_core(old);
                 join_core(on, c);
+                irq_move_all(c);
             }
             c->thread.prio = (uint8_t)prio;
         }

@@ -6,6 +6,7 @@
 #include "console.h"
 #include "context.h"
 #include "core.h"
+#include "irq.h"
 #include "notify.h"
 #include "pool.h"
 #include "vm.h"
@@ -20,7 +21,7 @@ static status_t do_info(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t o
 {
     out[0] = ORD_ABI_VERSION;
     out[1] = arch_hypercall_features() | ORD_FEATURE_SHARED | ORD_FEATURE_LOG | ORD_FEATURE_SLEEP |
-             ORD_FEATURE_NOTIFY;
+             ORD_FEATURE_IRQ | ORD_FEATURE_NOTIFY;
     out[2] = ORD_CONTEXT_MAX;
     return arg[0] >> 16 == ORD_ABI_MAJOR ? ORD_OK : ORD_BAD_VERSION;
 }
@@ -175,6 +176,16 @@ static status_t do_notify_take(struct vcpu *v, const uint64_t arg[5], uint64_t o
     return ORD_OK;
 }
 
+static status_t do_irq_grant(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
+{
+    return context_grant_irq(v->vm, arg[0], arg[1]);
+}
+
+static status_t do_irq_revoke(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
+{
+    return irq_revoke(v->vm, arg[0]);
+}
+
 static status_t do_time(struct vcpu *v, const uint64_t arg[5] UNUSED, uint64_t out[3] UNUSED)
 {
     context_time(v->vm);
@@ -198,6 +209,8 @@ static handler *const table[] = {
     [ORD_HC_NOTIFY_SIGNAL - ORD_HC_BASE] = do_notify_signal,
     [ORD_HC_NOTIFY_TAKE - ORD_HC_BASE] = do_notify_take,
     [ORD_HC_TIME - ORD_HC_BASE] = do_time,
+    [ORD_HC_IRQ_GRANT - ORD_HC_BASE] = do_irq_grant,
+    [ORD_HC_IRQ_REVOKE - ORD_HC_BASE] = do_irq_revoke,
 };
 
 bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4])
@@ -233,6 +246,18 @@ static struct channel *granted(struct context *c, uint64_t id, uint64_t *error)
     return channel && (c->channels & BIT(id)) ? channel : NULL;
 }
 
+static void do_irq(struct context *c, uint64_t number, const uint64_t arg[6], uint64_t result[4])
+{
+    struct irq *i = irq_granted(c, arg[0]);
+    uint64_t value = (uint64_t)-ORD_HOSTCALL_EPERM;
+
+    if (i && number == ORD_HOSTCALL_IRQ_WAIT && wait_irq(c, i, arg[1], &value))
+        return;
+    if (i && number == ORD_HOSTCALL_IRQ_ACK)
+        value = irq_complete(i) ? 0 : (uint64_t)-ORD_HOSTCALL_EINVAL;
+    result[0] = value;
+}
+
 static void do_notify(struct context *c, uint64_t number, const uint64_t arg[6], uint64_t result[4])
 {
     uint64_t value;
@@ -264,6 +289,10 @@ bool hostcall_dispatch(struct context *c, uint64_t number, const uint64_t arg[6]
     case ORD_HOSTCALL_SLEEP_UNTIL:
         if (!wait_counter(c, arg[0]))
             result[0] = 0;
+        break;
+    case ORD_HOSTCALL_IRQ_WAIT:
+    case ORD_HOSTCALL_IRQ_ACK:
+        do_irq(c, (uint32_t)number, arg, result);
         break;
     case ORD_HOSTCALL_NOTIFY_SIGNAL:
     case ORD_HOSTCALL_NOTIFY_WAIT:

@@ -67,7 +67,7 @@ status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t prior
     if (vintid < 32 || vintid >= ARRAY_SIZE(by_intid) || priority > 0xff)
         return ORD_BAD_PARAM;
     spin_lock(&bind_lock);
-    if (i->notify || (i->vcpu && i->vcpu->vm != vm))
+    if ((i->notify && !i->grantee) || (i->vcpu && i->vcpu->vm != vm) || (i->grantee && i->vintid != vintid))
         s = ORD_BUSY;
     else if (vm->spi[vintid] && vm->spi[vintid] != i)
         s = ORD_EXISTS;
@@ -78,13 +78,108 @@ status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t prior
         vm->spi[vintid] = i;
         vm->spi_priority[vintid] = (uint8_t)priority;
         atomic_store(&i->vcpu, v);
-        if (!is_virtual(i))
+        if (!is_virtual(i) && !i->grantee)
             arch_irq_route(i->intid, v->thread->core);
     }
     spin_unlock(&bind_lock);
     if (s == ORD_OK && is_virtual(i))
         push(i);
     return s;
+}
+
+struct irq *irq_granted(const struct context *c, uint64_t vintid)
+{
+    struct irq *i = vintid < ARRAY_SIZE(c->vm->spi) ? atomic_load(&c->vm->spi[vintid]) : NULL;
+
+    return i && atomic_load(&i->grantee) == c ? i : NULL;
+}
+
+status_t irq_grant(struct context *c, uint64_t vintid)
+{
+    struct vm *vm = c->vm;
+    status_t s = ORD_BAD_PARAM;
+
+    spin_lock(&bind_lock);
+    struct irq *i = vintid >= 32 && vintid < ARRAY_SIZE(vm->spi) ? vm->spi[vintid] : NULL;
+    if (i && !is_virtual(i) && i->vcpu)
+        s = i->grantee ? ORD_BUSY : ORD_OK;
+    if (s == ORD_OK) {
+        i->own = (struct notify){.bits = 0};
+        i->unacked = 0;
+        i->bits = 1;
+        c->irqs++;
+        atomic_store(&i->grantee, c);
+        atomic_store(&i->notify, &i->own);
+        arch_irq_route(i->intid, c->thread.core);
+    }
+    spin_unlock(&bind_lock);
+    return s;
+}
+
+/* With bind_lock held. */
+static void revoke(struct irq *i)
+{
+    i->grantee->irqs--;
+    atomic_store(&i->notify, (struct notify *)NULL);
+    atomic_store(&i->grantee, (struct context *)NULL);
+    smp_mb();
+    while (atomic_load(&i->delivering))
+        cpu_relax();
+    arch_irq_route(i->intid, i->vcpu->thread->core);
+    /* It is active still: Linux handles it, and its EOI ends that. */
+    if (notify_take(&i->own, false) || i->unacked)
+        vcpu_pend(i->vcpu, i->vintid);
+    struct thread *t = atomic_load(&i->own.waiter);
+    if (t)
+        thread_post(t, THREAD_OP_NOTIFY);
+}
+
+status_t irq_revoke(struct vm *vm, uint64_t vintid)
+{
+    status_t s = ORD_BAD_PARAM;
+
+    spin_lock(&bind_lock);
+    struct irq *i = vintid < ARRAY_SIZE(vm->spi) ? vm->spi[vintid] : NULL;
+    if (i && i->grantee) {
+        revoke(i);
+        s = ORD_OK;
+    }
+    spin_unlock(&bind_lock);
+    return s;
+}
+
+static void each_of(struct context *c, void (*call)(struct irq *i))
+{
+    spin_lock(&bind_lock);
+    for (uint32_t n = 32; n < ARRAY_SIZE(c->vm->spi) && c->irqs; n++)
+        if (c->vm->spi[n] && c->vm->spi[n]->grantee == c)
+            call(c->vm->spi[n]);
+    spin_unlock(&bind_lock);
+}
+
+void irq_revoke_all(struct context *c)
+{
+    each_of(c, revoke);
+}
+
+static void move(struct irq *i)
+{
+    arch_irq_route(i->intid, i->grantee->thread.core);
+}
+
+void irq_move_all(struct context *c)
+{
+    if (c->irqs)
+        each_of(c, move);
+}
+
+bool irq_complete(struct irq *i)
+{
+    if (!i->unacked)
+        return false;
+    i->unacked = 0;
+    arch_irq_deactivate(i->intid);
+    return true;
 }
 
 status_t irq_notify(struct irq *i, struct notify *n, uint64_t bits, const struct core *c)
@@ -161,15 +256,20 @@ status_t irq_control(struct irq *i, uint64_t op, uint64_t *result)
 bool irq_deliver(uint32_t intid)
 {
     struct irq *i = intid < ARRAY_SIZE(by_intid) ? atomic_load(&by_intid[intid]) : NULL;
-    struct vcpu *v = i ? atomic_load(&i->vcpu) : NULL;
-    struct notify *n = i ? atomic_load(&i->notify) : NULL;
+    struct vcpu *v;
+    struct notify *n;
 
-    if (n) {
-        notify_signal(n, i->bits);
-        return true;
-    }
-    if (!v)
+    if (!i)
         return false;
-    vcpu_pend(v, i->vintid);
-    return true;
+    /* revoke() waits for the end of this. An interrupt is delivered by one core at a time. */
+    atomic_store(&i->delivering, true);
+    smp_mb();
+    v = atomic_load(&i->vcpu);
+    n = atomic_load(&i->notify);
+    if (n)
+        notify_signal(n, i->bits);
+    else if (v)
+        vcpu_pend(v, i->vintid);
+    atomic_store(&i->delivering, false);
+    return n || v;
 }

@@ -130,9 +130,17 @@ static void go_on(struct context *c)
     thread_wake(&c->thread);
 }
 
+static bool waits_for_irq(const struct context *c)
+{
+    return c->wait == WAIT_NOTIFY && c->irq && c->notify == &c->irq->own;
+}
+
 /* The wait for a notification is over. */
 static void finish(struct context *c, uint64_t count)
 {
+    /* As long as it waits, nobody can take the interrupt from it. */
+    if (waits_for_irq(c))
+        c->irq->unacked |= (int64_t)count > 0;
     wait_cancel(c);
     arch_context_result(c, count);
     c->frame->stats = c->stats;
@@ -196,12 +204,23 @@ bool wait_notify(struct context *c, struct notify *n, uint64_t deadline, uint64_
     return true;
 }
 
+bool wait_irq(struct context *c, struct irq *i, uint64_t deadline, uint64_t *result)
+{
+    c->irq = i;
+    if (wait_notify(c, &i->own, deadline, result))
+        return true;
+    i->unacked |= (int64_t)*result > 0;
+    return false;
+}
+
 void wait_notified(struct context *c)
 {
     uint64_t count = c->wait == WAIT_NOTIFY ? notify_take(c->notify, false) : 0;
 
     if (count)
         finish(c, count);
+    else if (waits_for_irq(c) && atomic_load(&c->irq->grantee) != c)
+        finish(c, (uint64_t)-ORD_HOSTCALL_EPERM); /* taken away */
 }
 
 /* What is signalled from now on, or was and nobody has taken it, is for Linux to know. */

@@ -61,3 +61,31 @@ def test_libdetach(two):  # noqa: F811
     two.ok(f"{user} 1")
     two.ok("rmmod hvdetach; libdetach 19; s=$?; modprobe hvdetach; exit $s")
     clean(two)
+
+
+UIO = """modprobe hvdetach_uio; D=9010000.pl031
+echo $D >/sys/bus/amba/drivers/rtc-pl031/unbind; echo outrider-uio >/sys/bus/amba/devices/$D/driver_override
+echo $D >/sys/bus/amba/drivers_probe; [ "$(cat /sys/class/uio/uio0/name)" = outrider-uio ] || exit 1
+"""
+NO_UIO = """
+echo $D >/sys/bus/amba/drivers/outrider-uio/unbind; echo >/sys/bus/amba/devices/$D/driver_override
+echo $D >/sys/bus/amba/drivers_probe; rmmod hvdetach_uio; [ -e /sys/class/rtc/rtc0 ] && exit $s
+"""
+
+
+def test_interrupt(two):  # noqa: F811
+    """A device's interrupts, by UIO and in a detached thread; both threads may ask for it, one has it."""
+    two.ok(UIO + "rtc-alarm /dev/uio0 3; s=$?" + NO_UIO, timeout=300)
+    clean(two)
+
+
+@FIRST
+def test_interrupt_goes_back(two):  # noqa: F811
+    """Its thread is killed while it waits; its device is taken away."""
+    two.ok(
+        UIO + "rtc-alarm /dev/uio0 1000 & pid=$!\n"
+        "waits() { for i in $(seq 900); do hvctl stat --json $pid 2>/dev/null | grep -q '\"hostcalls\": [1-9]' && return; sleep 0.1; done; return 1; }\n"
+        "waits || exit 2; kill -9 $pid; wait $pid; rtc-alarm /dev/uio0 2; s=$?" + NO_UIO,
+        timeout=300,
+    )
+    clean(two)

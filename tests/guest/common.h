@@ -101,10 +101,10 @@ bool becomes_detached(void);
 int thread_device(void);
 
 /* ioctl DETACH of the calling thread; 0 or -errno. core may be ORD_CORE_ANY. */
-int detach_self(uint32_t core, uint32_t prio);
+int detach_self(uint32_t core, uint32_t prio) __asm__("test_detach_self"); /* libdetach has one, too */
 
 /* ioctl ATTACH of the calling thread; 0 or -errno. */
-int attach_self(void);
+int attach_self(void) __asm__("test_attach_self");
 
 /* ioctl STAT of a thread; 0 or -errno. */
 int thread_stat(int tid, struct ord_ioc_thread *thread);

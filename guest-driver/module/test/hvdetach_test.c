@@ -146,6 +146,8 @@ static bool test_calls(void)
 			a1 = random_address();
 		if (function == ORD_HC_LOG)
 			a2 = random_address();
+		if (function == ORD_HC_IRQ_GRANT)
+			a2 %= 32; /* not this kernel's devices */
 		if (function == ORD_HC_CREATE && random_next() % 2) {
 			a1 = virt_to_phys(frame);
 			a2 = ORD_CORE_ANY;

@@ -481,7 +481,7 @@ static void test_hypercalls(void)
                                        0xc6010000, ORD_HC_CALL_UID + 1, ~0u};
     for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
         CHECK(!hypercall_dispatch(vcpu, foreign[i], (uint64_t[5]){0}, result));
-    static const uint32_t unknown[] = {0, 0x0f, 0x100, 0xffff};
+    static const uint32_t unknown[] = {0, 0x11, 0x100, 0xffff};
     for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
         CHECK(hypercall(ORD_HC(unknown[i]), 1, 1, 1, 1) == ORD_NOT_SUPPORTED);
     CHECK_EQUAL(vcpu->state->hypercalls, ARRAY_SIZE(unknown));
@@ -489,7 +489,7 @@ static void test_hypercalls(void)
     CHECK(hypercall(ORD_HC_INFO, ORD_ABI_VERSION, 0, 0, 0) == ORD_OK);
     CHECK(result[1] == ORD_ABI_VERSION &&
           result[2] == (ORD_FEATURE_HW_TLB | ORD_FEATURE_SHARED | ORD_FEATURE_LOG | ORD_FEATURE_SLEEP |
-                        ORD_FEATURE_NOTIFY) &&
+                        ORD_FEATURE_IRQ | ORD_FEATURE_NOTIFY) &&
           result[3] == ORD_CONTEXT_MAX);
     CHECK(hypercall(ORD_HC_INFO, ORD_ABI_VERSION + 7, 0, 0, 0) == ORD_OK);
     CHECK(hypercall(ORD_HC_INFO, 2 << 16, 0, 0, 0) == ORD_BAD_VERSION && result[1] == ORD_ABI_VERSION);
@@ -602,8 +602,9 @@ static void test_hostcalls(void)
         memcpy(out, arg, sizeof(out)); /* as the architecture does */
         CHECK(hostcall_dispatch(c, n, arg, out));
         bool notify = n >= ORD_HOSTCALL_NOTIFY_SIGNAL && n <= ORD_HOSTCALL_NOTIFY_POLL;
-        CHECK((int64_t)out[0] == (notify ? -ORD_HOSTCALL_ENODEV : -ORD_HOSTCALL_ENOSYS) && out[1] == 2 &&
-              out[2] == 3 && out[3] == 4);
+        bool irq = n == ORD_HOSTCALL_IRQ_WAIT || n == ORD_HOSTCALL_IRQ_ACK;
+        int error = notify ? ORD_HOSTCALL_ENODEV : irq ? ORD_HOSTCALL_EPERM : ORD_HOSTCALL_ENOSYS;
+        CHECK((int64_t)out[0] == -error && out[1] == 2 && out[2] == 3 && out[3] == 4);
     }
     CHECK_EQUAL(c->stats.hostcalls, ORD_HOSTCALL_COUNT - 1);
 }

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rtc-alarm /dev/uioN [N]: the alarm of a PL031 real-time clock (ARM DDI0224), once a second, handled in user
+ * mode through UIO: attached, then detached, where Linux gets none of it and is asked for nothing; then
+ * attached again.
+ */
+#include "common.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define detach_self library_detach_self
+#define attach_self library_attach_self
+#include <detach.h>
+#undef detach_self
+#undef attach_self
+
+static const char usage[] = "/dev/uioN [N]";
+
+enum { DR, MR, LR, CR, IMSC, RIS, MIS, ICR };
+
+static volatile uint32_t *rtc;
+static struct irq alarm_irq;
+
+static uint64_t linux_count(void)
+{
+    char line[512];
+    uint64_t sum = 0, count;
+    FILE *file = fopen("/proc/interrupts", "r");
+
+    CHECK(file);
+    while (fgets(line, sizeof(line), file)) {
+        char *at = strchr(line, ':');
+        int used;
+        if (!strstr(line, "outrider-uio") || !at)
+            continue;
+        for (at++; sscanf(at, " %lu%n", &count, &used) == 1; at += used)
+            sum += count;
+    }
+    fclose(file);
+    return sum;
+}
+
+static struct ord_ioc_thread stat_self(void)
+{
+    struct ord_ioc_thread thread;
+    int error = thread_stat(gettid(), &thread);
+
+    if (error)
+        test_fail("no statistics: %s", strerror(-error));
+    return thread;
+}
+
+static void alarms(uint64_t count)
+{
+    for (uint64_t n = 0; n < count; n++) {
+        int result;
+        rtc[ICR] = 1;
+        rtc[MR] = rtc[DR] + 1;
+        rtc[IMSC] = 1;
+        while ((result = irq_wait(&alarm_irq, counter() + 60 * counter_hz())) == -EINTR)
+            ;
+        if (result)
+            test_fail("alarm %lu: %s", (unsigned long)n, strerror(-result));
+        if (!(rtc[RIS] & 1))
+            test_fail("alarm %lu: the clock has not asked for it", (unsigned long)n);
+        rtc[ICR] = 1;
+        CHECK(irq_ack(&alarm_irq) == 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t count = argc > 2 ? arg_number(argv[2], usage) : 3, before, now;
+    struct ord_ioc_thread begin, end;
+    int error;
+
+    if (argc < 2)
+        arg_number(NULL, usage);
+    CHECK(irq_open(&alarm_irq, "/dev/null/x") == -ENOTDIR && irq_wait(&alarm_irq, 0) == -EBADF);
+    error = irq_open(&alarm_irq, argv[1]);
+    if (error)
+        test_fail("%s: %s", argv[1], strerror(-error));
+    rtc = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, alarm_irq.fd, 0);
+    CHECK(rtc != MAP_FAILED);
+
+    for (int round = 0; round < 2; round++) {
+        before = linux_count();
+        alarms(count);
+        now = linux_count();
+        if (now - before < count)
+            test_fail("attached: Linux has seen %lu interrupts, not %lu", (unsigned long)(now - before),
+                      (unsigned long)count);
+
+        error = detach_self(ORD_CORE_ANY, ORD_PRIO_DEFAULT);
+        if (error)
+            test_fail("detach: %s", strerror(-error));
+        alarms(1); /* gets it granted, and its pages */
+        before = linux_count();
+        CHECK(becomes_detached());
+        begin = stat_self();
+        CHECK(becomes_detached());
+        alarms(count);
+        end = stat_self();
+        now = linux_count();
+        if (now != before)
+            test_fail("detached: Linux has seen %lu interrupts", (unsigned long)(now - before));
+        /* the two ioctls */
+        if (end.stats.syscalls - begin.stats.syscalls > 2 || end.stats.faults != begin.stats.faults)
+            test_fail("detached: %lu system calls, %lu faults",
+                      (unsigned long)(end.stats.syscalls - begin.stats.syscalls),
+                      (unsigned long)(end.stats.faults - begin.stats.faults));
+        CHECK(irq_wait(&alarm_irq, counter() + counter_hz() / 100) == -ETIMEDOUT);
+        /* one that nobody has taken when it goes back to Linux */
+        if (round == 0) {
+            rtc[MR] = rtc[DR] + 1;
+            while (!(rtc[RIS] & 1))
+                ;
+            for (uint64_t until = counter() + counter_hz() / 100; counter() < until;)
+                ;
+        }
+        CHECK(attach_self() == 0);
+        if (round == 0) {
+            CHECK(irq_wait(&alarm_irq, counter() + 60 * counter_hz()) == 0);
+            rtc[ICR] = 1;
+            CHECK(irq_ack(&alarm_irq) == 0);
+        }
+    }
+    rtc[IMSC] = 0;
+    irq_close(&alarm_irq);
+    return test_pass("%lu alarms attached and detached, twice", (unsigned long)count);
+}
