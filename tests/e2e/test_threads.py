@@ -38,6 +38,7 @@ exec "$@"
 """
 
 
+@pytest.mark.first_kernel
 def test_sysfs_wrapper(two):
     """The wrapper script of the papers, with nothing but its path changed."""
     wrapper = two.put("wrapper", WRAPPER)
@@ -56,6 +57,7 @@ def test_sysfs_wrapper(two):
     clean(two)
 
 
+@pytest.mark.first_kernel
 def test_unprivileged(two):
     """Everybody may look; a file that is open for writing, or CAP_SYS_NICE, is needed to detach."""
     nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all"
@@ -124,6 +126,7 @@ def test_shared_core(two):
     clean(two)
 
 
+@pytest.mark.first_kernel
 def test_remote_by_tracepoint(two):
     """Kernels without ftrace have to do with the tracepoint."""
     two.ok("rmmod hvdetach; modprobe hvdetach use_tracepoint=1; remote 20; detach-cycle 50", timeout=400)
