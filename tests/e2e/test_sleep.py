@@ -84,8 +84,8 @@ def test_interrupt(two):  # noqa: F811
 def test_interrupt_goes_back(two):  # noqa: F811
     """Its thread is killed while it waits; its device is taken away."""
     two.ok(
-        UIO + "rtc-alarm /dev/uio0 1000 & pid=$!\n"
-        "waits() { for i in $(seq 900); do hvctl stat --json $pid 2>/dev/null | grep -q '\"hostcalls\": [1-9]' && return; sleep 0.1; done; return 1; }\n"
+        UIO + "rtc-alarm /dev/uio0 1000 detached & pid=$!\n"
+        "waits() { for i in $(seq 300); do hvctl stat --json $pid 2>/dev/null | grep -q '\"hostcalls\": [1-9]' && return; sleep 0.1; done; return 1; }\n"
         "waits || exit 2; kill -9 $pid; wait $pid; rtc-alarm /dev/uio0 2; s=$?" + NO_UIO,
         timeout=300,
     )
