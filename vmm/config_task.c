@@ -201,20 +201,27 @@ static bool parse_task(struct parse *p, const void *blob, int node)
     return true;
 }
 
-bool config_parse_tasks(struct parse *p, const void *blob)
+/* The node `name`, if there is one: parse() for each node in it, of which one is a `what`. */
+static bool parse_each(struct parse *p, const void *blob, const char *name, const char *what,
+                       bool (*parse)(struct parse *p, const void *blob, int node))
 {
-    int nodes = fdt_subnode_offset(blob, 0, "tasks"), node;
+    int nodes = fdt_subnode_offset(blob, 0, name), node;
 
     if (nodes < 0)
         return true;
     if (fdt_first_property_offset(blob, nodes) >= 0)
-        return FAIL(p, "the node tasks has no properties, only a node for each task");
+        return FAIL(p, "the node %s has no properties, only a node for each %s", name, what);
     fdt_for_each_subnode(node, blob, nodes)
     {
-        if (!parse_task(p, blob, node))
+        if (!parse(p, blob, node))
             return false;
     }
     return true;
+}
+
+bool config_parse_tasks(struct parse *p, const void *blob)
+{
+    return parse_each(p, blob, "tasks", "task", parse_task);
 }
 
 static bool parse_ends(struct parse *p, struct config_channel *channel, const char *value, int size)
@@ -280,16 +287,5 @@ static bool parse_channel(struct parse *p, const void *blob, int node)
 
 bool config_parse_channels(struct parse *p, const void *blob)
 {
-    int nodes = fdt_subnode_offset(blob, 0, "channels"), node;
-
-    if (nodes < 0)
-        return true;
-    if (fdt_first_property_offset(blob, nodes) >= 0)
-        return FAIL(p, "the node channels has no properties, only a node for each channel");
-    fdt_for_each_subnode(node, blob, nodes)
-    {
-        if (!parse_channel(p, blob, node))
-            return false;
-    }
-    return true;
+    return parse_each(p, blob, "channels", "channel", parse_channel);
 }

@@ -4,6 +4,7 @@
 #include "irq.h"
 #include "notify.h"
 #include "string.h"
+#include <arch/thread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,4 +98,19 @@ struct ord_frame *fixture_frame(uint32_t i)
     f->magic = ORD_FRAME_MAGIC;
     f->version = ORD_ABI_VERSION;
     return f;
+}
+
+struct thread *fixture_host(uint32_t i)
+{
+    struct core *c = on_core(i);
+
+    c->mode = CORE_HYP;
+    arch_core_irqs(c);
+    core_drain(c);
+    struct thread *t = core_pick(c);
+    if (t)
+        CHECK(core_leave(c) == t);
+    else
+        c->mode = CORE_SLEEP;
+    return t;
 }

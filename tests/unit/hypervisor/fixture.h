@@ -45,6 +45,10 @@ static inline uint64_t frame_address(uint32_t i)
     return GUEST_BASE + i * PAGE_SIZE;
 }
 
+/* Core i executes, takes its interrupts and what is in its mailbox; what runs on it then, or NULL: it sleeps.
+ */
+struct thread *fixture_host(uint32_t i);
+
 /* Makes core i the one that executes. */
 static inline struct core *on_core(uint32_t i)
 {

@@ -43,17 +43,8 @@ static struct ord_frame *frame(uint32_t i)
 /* The host core takes what is in its mailbox; what runs on it then, or NULL. */
 static struct thread *host(uint32_t core)
 {
-    struct core *c = on_core(core);
+    struct thread *t = fixture_host(core);
 
-    c->mode = CORE_HYP;
-    arch_core_irqs(c);
-    core_drain(c);
-    struct thread *t = core_pick(c);
-    if (t) {
-        CHECK(core_leave(c) == t);
-    } else {
-        c->mode = CORE_SLEEP;
-    }
     on_core(0);
     return t;
 }

@@ -20,21 +20,6 @@ static struct context *context;
 static struct irq *irq;
 static uint64_t out[4];
 
-static struct thread *host(uint32_t core)
-{
-    struct core *c = on_core(core);
-
-    c->mode = CORE_HYP;
-    arch_core_irqs(c);
-    core_drain(c);
-    struct thread *t = core_pick(c);
-    if (t)
-        CHECK(core_leave(c) == t);
-    else
-        c->mode = CORE_SLEEP;
-    return t;
-}
-
 /* The device asks, and core takes it. */
 static void raise(uint32_t core)
 {
@@ -79,7 +64,7 @@ static void start(void)
     CHECK(irq_create(INTID, &irq) == ORD_OK && irq_bind(irq, vcpu, VINTID, 0) == ORD_OK);
     CHECK(context_create(vm, frame_address(0), 2, 10, 0, &id) == ORD_OK && context_run(vm, id) == ORD_OK);
     context = vm->context[id];
-    CHECK(host(2) == &context->thread);
+    CHECK(fixture_host(2) == &context->thread);
     on_core(0);
 }
 
@@ -123,37 +108,39 @@ static void test_wait(void)
     start();
     grant();
     /* It sleeps, and is woken. */
-    CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == VINTID && context->wait && !host(2));
+    CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == VINTID && context->wait && !fixture_host(2));
     raise(2);
-    CHECK(host(2) == &context->thread && context->thread.arch.value == 1 && !context->wait && !linux_has());
+    CHECK(fixture_host(2) == &context->thread && context->thread.arch.value == 1 && !context->wait &&
+          !linux_has());
     CHECK(active() && call(ORD_HOSTCALL_IRQ_ACK, VINTID, 0) == 0 && !active());
     CHECK((int64_t)call(ORD_HOSTCALL_IRQ_ACK, VINTID, 0) == -ORD_HOSTCALL_EINVAL);
     /* It has come before. */
     raise(2);
-    CHECK(host(2) == &context->thread && call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == 1 && !context->wait);
+    CHECK(fixture_host(2) == &context->thread && call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == 1 &&
+          !context->wait);
     CHECK(call(ORD_HOSTCALL_IRQ_ACK, VINTID, 0) == 0 && !active());
     /* It comes while the thread is in Linux. */
     arch_context_save(context);
     context_event(context, ORD_EVENT_SYSCALL, 0, 0, 0);
     raise(2);
-    CHECK(!host(2) && !linux_has());
+    CHECK(!fixture_host(2) && !linux_has());
     on_core(0);
-    CHECK(context_run(vm, context->id) == ORD_OK && host(2) == &context->thread);
+    CHECK(context_run(vm, context->id) == ORD_OK && fixture_host(2) == &context->thread);
     CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == 1 && call(ORD_HOSTCALL_IRQ_ACK, VINTID, 0) == 0);
     /* It does not come in time. */
     CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, fake.counter) == 0 && !context->wait);
     CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, fake.counter + 100) == VINTID && context->wait);
     fake.counter += 100;
-    CHECK(host(2) == &context->thread && context->thread.arch.value == 0);
+    CHECK(fixture_host(2) == &context->thread && context->thread.arch.value == 0);
     CHECK((int64_t)call(ORD_HOSTCALL_IRQ_ACK, VINTID, 0) == -ORD_HOSTCALL_EINVAL);
     /* A recall ends the wait, and loses nothing. */
     CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == VINTID && context->wait);
     on_core(0);
-    CHECK(context_recall(vm, context->id) == ORD_OK && !host(2));
+    CHECK(context_recall(vm, context->id) == ORD_OK && !fixture_host(2));
     CHECK(context->frame->event == ORD_EVENT_INTERRUPTED && !context->wait && !irq->own.waiter);
     raise(2);
     on_core(0);
-    CHECK(context_run(vm, context->id) == ORD_OK && host(2) == &context->thread);
+    CHECK(context_run(vm, context->id) == ORD_OK && fixture_host(2) == &context->thread);
     CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == 1);
 }
 
@@ -165,10 +152,10 @@ static void taken_back(bool raised, bool taken, bool acked, bool by_revoke)
     if (raised)
         raise(2);
     if (taken)
-        CHECK(host(2) == &context->thread && call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == 1);
+        CHECK(fixture_host(2) == &context->thread && call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == 1);
     if (acked)
         CHECK(call(ORD_HOSTCALL_IRQ_ACK, VINTID, 0) == 0);
-    host(2);
+    fixture_host(2);
     if (!by_revoke) {
         arch_context_save(context);
         context_event(context, ORD_EVENT_SYSCALL, 0, 0, 0);
@@ -205,7 +192,7 @@ static void test_revoked_wait(void)
     CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == VINTID && context->wait);
     on_core(0);
     CHECK(irq_revoke(vm, VINTID) == ORD_OK);
-    CHECK(host(2) == &context->thread && !context->wait);
+    CHECK(fixture_host(2) == &context->thread && !context->wait);
     CHECK((int64_t)context->thread.arch.value == -ORD_HOSTCALL_EPERM && !irq->unacked);
 }
 
@@ -217,11 +204,11 @@ static void test_move(void)
     context_event(context, ORD_EVENT_SYSCALL, 0, 0, 0);
     on_core(0);
     CHECK(context_set(vm, context->id, 3, 10) == ORD_OK && fake.routed[INTID] == 3);
-    CHECK(context_run(vm, context->id) == ORD_OK && host(3) == &context->thread);
+    CHECK(context_run(vm, context->id) == ORD_OK && fixture_host(3) == &context->thread);
     /* The old core has taken it just before. */
     CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == VINTID && context->wait);
     raise(2);
-    CHECK(host(3) == &context->thread && context->thread.arch.value == 1);
+    CHECK(fixture_host(3) == &context->thread && context->thread.arch.value == 1);
     CHECK(call(ORD_HOSTCALL_IRQ_ACK, VINTID, 0) == 0);
 }
 

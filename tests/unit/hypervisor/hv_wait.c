@@ -20,17 +20,7 @@ static struct ord_event_page *page;
 
 static struct thread *host(void)
 {
-    struct core *c = on_core(2);
-
-    c->mode = CORE_HYP;
-    arch_core_irqs(c);
-    core_drain(c);
-    struct thread *t = core_pick(c);
-    if (t)
-        CHECK(core_leave(c) == t);
-    else
-        c->mode = CORE_SLEEP;
-    return t;
+    return fixture_host(2);
 }
 
 static struct ord_frame *frame(void)
