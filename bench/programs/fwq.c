@@ -19,36 +19,12 @@
 #include <sys/syscall.h>
 
 #include "bench.h"
+#include "quantum.h"
 
 static const char usage[] = "[--ftq] [--work BITS] [--samples N] [--warm-up N] [--out NAME] [--core N] "
                             "[--cpu N] [--config NAME] [--disturb INSTRUCTIONS]";
 
-/* 2^bits rounds of two instructions. */
-static inline void work(unsigned bits, uint64_t start)
-{
-    register uint64_t x0 __asm__("x0") = start;
-    uint64_t rounds = 1ull << bits;
-
-    __asm__ volatile("hint #96\n"
-                     "1: subs %0, %0, #1\n"
-                     "   b.ne 1b\n"
-                     "   hint #97"
-                     : "+r"(rounds)
-                     : "r"(x0)
-                     : "cc");
-}
-
-/* The same work without markers. */
-static inline void warm_up(unsigned bits)
-{
-    uint64_t rounds = 1ull << bits;
-
-    __asm__ volatile("1: subs %0, %0, #1\n"
-                     "   b.ne 1b"
-                     : "+r"(rounds)::"cc");
-}
-
-/* The same work, and then what must be seen as stolen: a system call that takes more or less. */
+/* A quantum's work, and then what must be seen as stolen: a system call that takes more or less. */
 static inline void work_disturbed(unsigned bits, uint64_t start, const struct disturbance *d)
 {
     register long x0 __asm__("x0") = (long)start;
@@ -168,7 +144,7 @@ int main(int argc, char **argv)
     CHECK(!fflush(stdout));
     bench_label(&b, ftq ? "ftq" : "fwq"); /* here, since the name may not be in memory yet */
     for (uint64_t i = 0; i < unmeasured; i++)
-        warm_up((unsigned)bits);
+        quantum_warm_up((unsigned)bits);
     uint64_t ticks = counter_hz() >> 10; /* about a millisecond */
     for (uint64_t i = 0; i < samples; i++) {
         uint64_t start = counter();
@@ -178,7 +154,7 @@ int main(int argc, char **argv)
         } else if (disturb.fd >= 0) {
             work_disturbed((unsigned)bits, start, &disturb);
         } else {
-            work((unsigned)bits, start);
+            quantum_work((unsigned)bits, start);
             times[i] = counter() - start;
         }
     }

@@ -15,6 +15,7 @@ def main(argv):
     for name in names:
         kernels.source(name)
     kernels.sysroot()
+    kernels.mpi()
     qemu.plugin_headers()
     for name in names:
         initrd.base(kernels.kernel(name))

@@ -157,3 +157,23 @@ def sysroot():
                     unpack(deb, path)
                 (path / ".done").touch()
     return path
+
+
+def mpi():
+    """Open MPI's headers and libraries for arm64; the programs are linked with them, and the guest has them as packages."""
+    path = cache_dir() / "mpi-arm64"
+    if not (path / ".done").exists():
+        with locked("apt"):
+            if not (path / ".done").exists():
+                apt = AptRoot(host_suite())
+                apt.update()
+                _, depends = apt.depends("libopenmpi-dev")
+                libraries = [name for name, _ in depends if re.fullmatch(r"libopenmpi\d+\w*", name)]
+                if len(libraries) != 1:
+                    raise SetupError(f"libopenmpi-dev depends on none or several libraries: {libraries}")
+                say("fetching libopenmpi-dev for arm64")
+                shutil.rmtree(path, ignore_errors=True)
+                for deb in apt.fetch(["libopenmpi-dev", *libraries]):
+                    unpack(deb, path)
+                (path / ".done").touch()
+    return path

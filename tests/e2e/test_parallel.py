@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """OpenMP and MPI programs: the same result detached as attached, with one thread detached and with all of them."""
 
-import re
+import json
 
 import pytest
+from conftest import PACKAGES
 from hvctl import Hvctl
+from machine import run_guest
 
 EACH = pytest.mark.parametrize("_riders", ["6.1", "6.12", "rt"], indirect=True)
 FULL = pytest.mark.parametrize("_riders", ["6.1"], indirect=True)
@@ -114,3 +116,56 @@ def test_mpi(riders):
     assert riders.ok(command.format(RIDE), timeout=300) == attached
     found = rides(riders, "python3")
     assert len([core for core, runs in found if runs > 1000]) >= 3, found
+
+
+FWQ = "/usr/local/lib/outrider/bench/mpi-fwq --samples 40 --work 14 -o /tmp/fwq"
+# What a rank waits by in a barrier is memory: no look at sockets, no yield.
+MPI_FWQ = "mpirun --allow-run-as-root --oversubscribe --bind-to none --mca btl self,vader --mca mpi_event_tick_rate 0 --mca mpi_yield_when_idle {idle}"
+
+
+def fwq_report(text, ranks):
+    """What mpi-fwq says: each rank has done each quantum, and each barrier was one for all of them."""
+    lines = text.splitlines()
+    report = json.loads(lines[0])
+    assert lines[-1].startswith(f"PASS: mpi-fwq: {ranks} ranks"), text
+    assert report["samples"] == report["barriers_held"] == 40 and report["work"] == 2 << 14
+    assert [rank["rank"] for rank in report["ranks"]] == list(range(ranks))
+    assert all(rank["quanta"] == 40 and rank["barriers"] == 80 for rank in report["ranks"]), report
+    return report["ranks"]
+
+
+def fwq_files(guest, ranks):
+    """Each sample is recorded, by the rank that took it."""
+    for rank in ranks:
+        for name, key in (("times", "work_ticks"), ("barriers", "barrier_ticks"), ("empty", "empty_ticks")):
+            samples = list(map(int, guest.ok(f"cat /tmp/fwq-{rank['rank']}_{name}.dat").split()))
+            assert len(samples) == 40 and min(samples) > 0 and sum(samples) == rank[key], (name, rank, samples)
+            if name == "times":
+                assert (min(samples), max(samples)) == (rank["least"], rank["most"])
+    guest.ok("rm /tmp/fwq-*")
+
+
+@FULL
+def test_mpi_fwq(riders):
+    """Bulk-synchronous work: two ranks in Linux, one detached, which does not leave its core for a barrier; then all detached."""
+    core = Hvctl(riders).host_cores()[-1]
+    line = f"{MPI_FWQ.format(idle=0)} -n 1 taskset -c 0 {FWQ} : -n 1 taskset -c 1 {FWQ} : -n 1 hvctl run --core {core} -- {FWQ}"
+    ranks = fwq_report(riders.ok(line, timeout=300), 3)
+    assert [(rank["detached"], rank["core"]) for rank in ranks] == [(False, 0), (False, 1), (True, core)]
+    assert all(ranks[2][count] == 0 for count in ("syscalls", "faults", "recalls", "irqs")), ranks[2]
+    fwq_files(riders, ranks)
+
+    ranks = fwq_report(riders.ok(f"{MPI_FWQ.format(idle=0)} -n 3 hvctl run -- {FWQ}", timeout=300), 3)
+    assert all(rank["detached"] and rank["syscalls"] == 0 for rank in ranks) and len({rank["core"] for rank in ranks}) == 3
+    fwq_files(riders, ranks)
+
+    # the calls are counted: a rank that yields while it waits is forwarded each time
+    ranks = fwq_report(riders.ok(f"{MPI_FWQ.format(idle=1)} -n 2 hvctl run --threads all -- {FWQ}", timeout=300), 2)
+    assert all(rank["detached"] for rank in ranks) and sum(rank["syscalls"] for rank in ranks) > 0
+    fwq_files(riders, ranks)
+
+
+def test_mpi_fwq_native():
+    """The same program without Outrider."""
+    run = run_guest("--native", "--smp", "3", "--packages", PACKAGES, command=f"{MPI_FWQ.format(idle=0)} -n 2 {FWQ}").ok()
+    assert not any(rank["detached"] or rank["syscalls"] for rank in fwq_report(run.out, 2))
