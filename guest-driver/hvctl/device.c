@@ -86,17 +86,27 @@ bool device_info(int fd, struct ord_ioc_info *info)
     return false;
 }
 
-bool device_list(int fd, struct ord_ioc_list *list)
+static bool get_list(int fd, unsigned long request, struct ord_ioc_list *list)
 {
     memset(list, 0, sizeof(*list));
     list->head = head(sizeof(*list));
-    if (!ioctl(fd, ORD_IOC_LIST, list)) {
+    if (!ioctl(fd, request, list)) {
         if (list->count > ORD_CONTEXT_MAX)
             list->count = ORD_CONTEXT_MAX;
         return true;
     }
     complain_ioctl("cannot list threads");
     return false;
+}
+
+bool device_list(int fd, struct ord_ioc_list *list)
+{
+    return get_list(fd, ORD_IOC_LIST, list);
+}
+
+bool device_ended(int fd, struct ord_ioc_list *list)
+{
+    return get_list(fd, ORD_IOC_ENDED, list);
 }
 
 static int call(int fd, unsigned long request, void *arg)
@@ -143,24 +153,13 @@ int device_log(int fd, struct ord_ioc_log *log)
     return call(fd, ORD_IOC_LOG, log);
 }
 
-static int device_get(int fd, unsigned long request, int32_t tid, struct ord_ioc_thread *thread)
+/* A detached thread's record, by its thread id. */
+int device_stat(int fd, int32_t tid, struct ord_ioc_thread *thread)
 {
     struct ord_ioc_stat arg = {.head = head(sizeof(arg)), .thread.tid = tid};
-    int err = call(fd, request, &arg);
+    int err = call(fd, ORD_IOC_STAT, &arg);
 
     if (!err)
         *thread = arg.thread;
     return err;
-}
-
-/* A detached thread's record, by its thread id. */
-int device_stat(int fd, int32_t tid, struct ord_ioc_thread *thread)
-{
-    return device_get(fd, ORD_IOC_STAT, tid, thread);
-}
-
-/* The final record of the thread that was detached through this open file and has ended. */
-int device_last(int fd, struct ord_ioc_thread *thread)
-{
-    return device_get(fd, ORD_IOC_LAST, 0, thread);
 }

@@ -50,10 +50,12 @@ bool output_finish(void);
 /* Allocates, or ends hvctl with a message. */
 void *grow(void *memory, size_t count, size_t size);
 
-/* device.c: /dev/hvdetach. The first three complain by themselves; -1 or false on failure. */
+/* device.c: /dev/hvdetach. The first four complain by themselves; -1 or false on failure. */
 int device_open(void);
 bool device_info(int fd, struct ord_ioc_info *info);
 bool device_list(int fd, struct ord_ioc_list *list);
+/* Final records of threads that were detached through fd and have ended, oldest first. */
+bool device_ended(int fd, struct ord_ioc_list *list);
 /* These return 0 or errno, without a word. `head` is filled in. */
 int device_detach(int fd, struct ord_ioc_detach *detach);
 int device_attach(int fd, int32_t tid);
@@ -62,7 +64,6 @@ int device_group(int fd, struct ord_ioc_group *group);
 int device_trace(int fd, struct ord_ioc_trace *trace);
 int device_log(int fd, struct ord_ioc_log *log);
 int device_stat(int fd, int32_t tid, struct ord_ioc_thread *thread);
-int device_last(int fd, struct ord_ioc_thread *thread);
 /* What an error of DETACH, ATTACH, SET, GROUP or TRACE means, and what to do. */
 const char *device_explain(int err);
 
@@ -97,9 +98,9 @@ const char *thread_state_name(uint32_t state);
 const char *cause_name(uint32_t cause);
 void thread_flags(uint32_t flags, char *text, size_t size);
 void thread_print(FILE *out, const struct ord_ioc_thread *thread);
+void threads_print(FILE *out, const struct ord_ioc_list *list);
+json_t *threads_json(const struct ord_ioc_list *list);
 json_t *thread_json(const struct ord_ioc_thread *thread);
-void totals_print(FILE *out, const struct ord_ioc_list *list);
-json_t *totals_json(const struct ord_ioc_list *list);
 double ticks_us(uint64_t ticks);
 void json_print(FILE *out, json_t *root); /* and releases it */
 

@@ -17,32 +17,43 @@
 
 #include "hvctl.h"
 
+static void report_text(FILE *out, const struct ord_ioc_list *ended, int status)
+{
+    if (WIFSIGNALED(status))
+        fprintf(out, "%-26s %d (%s)\n", "ended by signal", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        fprintf(out, "%-26s %d\n", "exit status", WEXITSTATUS(status));
+    if (ended->lost)
+        fprintf(out, "%-26s %u\n", "threads before these", ended->lost);
+    threads_print(out, ended);
+}
+
+static void report_json(FILE *out, const struct ord_ioc_list *ended, char **argv, int status)
+{
+    json_t *root = thread_json(&ended->thread[ended->count - 1]), *command = json_array();
+
+    json_object_update_new(root, threads_json(ended));
+    for (char **arg = argv; *arg; arg++)
+        json_array_append_new(command, json_string(*arg) ?: json_string("?"));
+    json_object_set_new(root, "lost", json_integer(ended->lost));
+    json_object_set_new(root, "command", command);
+    json_object_set_new(root, "exit_status",
+                        WIFEXITED(status) ? json_integer(WEXITSTATUS(status)) : json_null());
+    json_object_set_new(root, "signal", WIFSIGNALED(status) ? json_integer(WTERMSIG(status)) : json_null());
+    json_print(out, root);
+}
+
 static void report(int fd, FILE *out, const struct launch *launch, bool json, int status)
 {
-    struct ord_ioc_thread thread;
-    json_t *root, *command;
+    static struct ord_ioc_list ended;
 
     /* Nothing is known of one that could not be detached; it has said so itself. */
-    if (device_last(fd, &thread))
+    if (!device_ended(fd, &ended) || !ended.count)
         return;
-    if (!json) {
-        if (WIFSIGNALED(status))
-            fprintf(out, "%-26s %d (%s)\n", "ended by signal", WTERMSIG(status), strsignal(WTERMSIG(status)));
-        else
-            fprintf(out, "%-26s %d\n", "exit status", WEXITSTATUS(status));
-        thread_print(out, &thread);
-    } else {
-        root = thread_json(&thread);
-        command = json_array();
-        for (char **arg = launch->argv; *arg; arg++)
-            json_array_append_new(command, json_string(*arg) ?: json_string("?"));
-        json_object_set_new(root, "command", command);
-        json_object_set_new(root, "exit_status",
-                            WIFEXITED(status) ? json_integer(WEXITSTATUS(status)) : json_null());
-        json_object_set_new(root, "signal",
-                            WIFSIGNALED(status) ? json_integer(WTERMSIG(status)) : json_null());
-        json_print(out, root);
-    }
+    if (json)
+        report_json(out, &ended, launch->argv, status);
+    else
+        report_text(out, &ended, status);
     fflush(out);
 }
 

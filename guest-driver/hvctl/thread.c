@@ -195,7 +195,7 @@ static void totals(const struct ord_ioc_list *list, struct ord_ioc_thread *sum)
     }
 }
 
-void totals_print(FILE *out, const struct ord_ioc_list *list)
+static void totals_print(FILE *out, const struct ord_ioc_list *list)
 {
     struct ord_ioc_thread sum;
 
@@ -208,7 +208,7 @@ void totals_print(FILE *out, const struct ord_ioc_list *list)
     causes_print(out, &sum);
 }
 
-json_t *totals_json(const struct ord_ioc_list *list)
+static json_t *totals_json(const struct ord_ioc_list *list)
 {
     struct ord_ioc_thread sum;
 
@@ -216,6 +216,30 @@ json_t *totals_json(const struct ord_ioc_list *list)
     return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "threads", (json_int_t)list->count, "forwards",
                      (json_int_t)sum.forwards, "recaptures", (json_int_t)sum.recaptures, "sigdebugs",
                      (json_int_t)sum.sigdebugs, "causes", causes_json(&sum), "stats", stats_json(&sum.stats));
+}
+
+/* Each of them, and of several the sum. */
+void threads_print(FILE *out, const struct ord_ioc_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (i)
+            fputc('\n', out);
+        thread_print(out, &list->thread[i]);
+    }
+    if (list->count > 1) {
+        fputc('\n', out);
+        totals_print(out, list);
+    }
+}
+
+/* {"threads": […], "totals": {…}} */
+json_t *threads_json(const struct ord_ioc_list *list)
+{
+    json_t *threads = json_array();
+
+    for (uint32_t i = 0; i < list->count; i++)
+        json_array_append_new(threads, thread_json(&list->thread[i]));
+    return json_pack("{s:o, s:o}", "threads", threads, "totals", totals_json(list));
 }
 
 void json_print(FILE *out, json_t *root)

@@ -31,28 +31,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-static void print_text(const struct ord_ioc_list *list)
-{
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (i)
-            putchar('\n');
-        thread_print(stdout, &list->thread[i]);
-    }
-    if (list->count > 1) {
-        putchar('\n');
-        totals_print(stdout, list);
-    }
-}
-
-static void print_json(const struct ord_ioc_list *list)
-{
-    json_t *threads = json_array();
-
-    for (uint32_t i = 0; i < list->count; i++)
-        json_array_append_new(threads, thread_json(&list->thread[i]));
-    json_print(stdout, json_pack("{s:o, s:o}", "threads", threads, "totals", totals_json(list)));
-}
-
 int verb_stat(int argc, char **argv)
 {
     static const struct argp_option options[] = {
@@ -79,8 +57,8 @@ int verb_stat(int argc, char **argv)
     if (fd < 0 || !target_detached(fd, &arguments.target, &list))
         return EXIT_FAILURE;
     if (arguments.json)
-        print_json(&list);
+        json_print(stdout, threads_json(&list));
     else
-        print_text(&list);
+        threads_print(stdout, &list);
     return output_finish() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

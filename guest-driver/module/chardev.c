@@ -21,8 +21,10 @@
 struct hvd_file {
 	refcount_t refs;
 	raw_spinlock_t lock; /* the rest */
-	bool has_last;
-	struct ord_ioc_thread last;
+	u32 capacity; /* of records, a ring */
+	u64 ended, kept_from; /* numbers of threads: how many have ended; the first whose record is here */
+	struct ord_ioc_thread *record;
+	struct ord_ioc_thread last; /* the ring of a file that detaches one thread */
 };
 
 /* Both take NULL. */
@@ -35,8 +37,34 @@ struct hvd_file *hvd_file_get(struct hvd_file *file)
 
 void hvd_file_put(struct hvd_file *file)
 {
-	if (file && refcount_dec_and_test(&file->refs))
-		kfree(file);
+	if (!file || !refcount_dec_and_test(&file->refs))
+		return;
+	if (file->record != &file->last)
+		kfree(file->record);
+	kfree(file);
+}
+
+/* Records of many threads are to be kept. */
+static int file_grow(struct hvd_file *file)
+{
+	struct ord_ioc_thread *record = kcalloc(ORD_CONTEXT_MAX, sizeof(*record), GFP_KERNEL_ACCOUNT);
+	unsigned long irq_flags;
+
+	if (!record)
+		return -ENOMEM;
+	raw_spin_lock_irqsave(&file->lock, irq_flags);
+	if (file->capacity == 1) {
+		/* Of those that ended before only the last one is there. */
+		if (file->ended)
+			record[(file->ended - 1) % ORD_CONTEXT_MAX] = file->last;
+		file->kept_from = file->ended ? file->ended - 1 : 0;
+		file->record = record;
+		file->capacity = ORD_CONTEXT_MAX;
+		record = NULL;
+	}
+	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
+	kfree(record);
+	return 0;
 }
 
 /**
@@ -51,8 +79,10 @@ void hvd_file_store(struct hvd_file *file, const struct ord_ioc_thread *record)
 	if (!file)
 		return;
 	raw_spin_lock_irqsave(&file->lock, irq_flags);
-	file->last = *record;
-	file->has_last = true;
+	file->record[file->ended % file->capacity] = *record;
+	file->ended++;
+	if (file->ended - file->kept_from > file->capacity)
+		file->kept_from = file->ended - file->capacity;
 	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
 }
 
@@ -231,7 +261,7 @@ static long chardev_group(struct hvd_file *file, void __user *user)
 	if (task->flags & PF_KTHREAD)
 		err = -EOPNOTSUPP;
 	else
-		err = hvd_group_set(file, task, &arg);
+		err = file_grow(file) ?: hvd_group_set(file, task, &arg);
 	put_task_struct(task);
 	return err;
 }
@@ -349,13 +379,34 @@ static long chardev_last(struct hvd_file *file, void __user *user)
 	if (arg.thread.tid)
 		return -EINVAL;
 	raw_spin_lock_irqsave(&file->lock, irq_flags);
-	found = file->has_last;
+	found = file->ended > 0;
 	if (found)
-		arg.thread = file->last;
+		arg.thread = file->record[(file->ended - 1) % file->capacity];
 	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
 	if (!found)
 		return -ESRCH;
 	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
+static long chardev_ended(struct hvd_file *file, void __user *user)
+{
+	struct ord_ioc_list *list = kvzalloc(sizeof(*list), GFP_KERNEL);
+	unsigned long irq_flags;
+	long err;
+	u64 i;
+
+	if (!list)
+		return -ENOMEM;
+	list->head.size = sizeof(*list);
+	list->head.version = ORD_ABI_VERSION;
+	raw_spin_lock_irqsave(&file->lock, irq_flags);
+	for (i = file->kept_from; i < file->ended; i++)
+		list->thread[list->count++] = file->record[i % file->capacity];
+	list->lost = min_t(u64, file->kept_from, U32_MAX);
+	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
+	err = copy_to_user(user, list, sizeof(*list)) ? -EFAULT : 0;
+	kvfree(list);
+	return err;
 }
 
 static long chardev_irq(void __user *user)
@@ -381,6 +432,7 @@ static bool chardev_permits(unsigned int command, bool writable)
 	case ORD_IOC_LIST:
 	case ORD_IOC_STAT:
 	case ORD_IOC_LAST:
+	case ORD_IOC_ENDED:
 		return true;
 	case ORD_IOC_LOG:
 		return writable || capable(CAP_SYSLOG);
@@ -411,6 +463,7 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 		size = _IOC_SIZE(command);
 		break;
 	case ORD_IOC_LIST:
+	case ORD_IOC_ENDED:
 		size = sizeof(struct ord_ioc_list);
 		break;
 	default:
@@ -445,6 +498,8 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 		return chardev_list(user);
 	case ORD_IOC_STAT:
 		return chardev_stat(user);
+	case ORD_IOC_ENDED:
+		return chardev_ended(file, user);
 	default:
 		return chardev_last(file, user);
 	}
@@ -464,6 +519,8 @@ static int chardev_open(struct inode *inode, struct file *filp)
 		return -ENOMEM;
 	refcount_set(&file->refs, 1);
 	raw_spin_lock_init(&file->lock);
+	file->record = &file->last;
+	file->capacity = 1;
 	filp->private_data = file;
 	return 0;
 }

@@ -98,6 +98,10 @@ def test_cyclictest(guest):
     # one sleep per loop, at least
     assert last["exit_status"] == 0 and last["state"] == "ended" and last["tid"] != last["pid"], last
     assert last["stats"]["sleeps"] >= 500, last
+    # the summary has both
+    assert {t["tid"] for t in last["threads"]} == {t["tid"] for t in threads} and last["lost"] == 0, last
+    assert all(t["stats"]["sleeps"] >= 500 for t in last["threads"]), last
+    assert last["totals"]["stats"]["sleeps"] == sum(t["stats"]["sleeps"] for t in last["threads"]), last
 
 
 @pytest.mark.parametrize("which, cores", [("all", [2, 3, 2, 3, 2]), ("new", [2, 3, 2, 3])])
@@ -133,6 +137,17 @@ def test_threads_results(guest):
     """Six threads on two cores, with mutexes, conditions, barriers: nothing gets lost."""
     guest.ok("hvctl run --threads all -- threads 200", timeout=300)
     guest.ok("hvctl run --threads all --cores 3 -- threads 100", timeout=300)
+
+
+def test_summary_of_many_threads(guest):
+    """130 threads that live for a moment, and 10 before them: the last 128 are in the summary, with the number of the others."""
+    stat = guest.json("hvctl run --threads new --cores 2,3 --stat=/tmp/stat --json -- threads 2600 >/dev/null; cat /tmp/stat", timeout=300)
+    assert stat["exit_status"] == 0, stat
+    assert len(stat["threads"]) == 128 and stat["lost"] == 12, (len(stat["threads"]), stat["lost"])
+    assert len({t["tid"] for t in stat["threads"]}) == 128 and all(t["state"] == "ended" for t in stat["threads"])
+    assert all(t["stats"]["runs"] for t in stat["threads"]), stat["threads"]
+    text = guest.ok("hvctl run --threads all --stat -- steady --threads 2 --calls 5 2>&1 >/dev/null")
+    assert text.count("state                      ended") == 3 and "all threads                3" in text, text
 
 
 @pytest.mark.parametrize(

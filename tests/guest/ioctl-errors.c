@@ -48,6 +48,7 @@ static void test_heads(void)
         {"list", ORD_IOC_LIST, sizeof(struct ord_ioc_list)},
         {"stat", ORD_IOC_STAT, sizeof(struct ord_ioc_stat)},
         {"last", ORD_IOC_LAST, sizeof(struct ord_ioc_stat)},
+        {"ended", ORD_IOC_ENDED, sizeof(struct ord_ioc_list)},
         {"set", ORD_IOC_SET, sizeof(struct ord_ioc_set)},
         {"group", ORD_IOC_GROUP, sizeof(struct ord_ioc_group)},
         {"trace", ORD_IOC_TRACE, sizeof(struct ord_ioc_trace)},
@@ -145,6 +146,9 @@ static void test_self(void)
     CHECK(!is_detached());
     expect("last", 0, ORD_IOC_LAST, &last);
     CHECK(last.thread.tid == (int)gettid() && last.thread.state == ORD_THREAD_ENDED);
+    list->head = HEAD(struct ord_ioc_list);
+    expect("ended", 0, ORD_IOC_ENDED, list);
+    CHECK(list->count == 1 && list->lost == 0 && list->thread[0].tid == last.thread.tid);
     CHECK(last.thread.stats.runs >= stat.thread.stats.runs);
     expect("attach again", 0, ORD_IOC_ATTACH, &attach);
     stat = (struct ord_ioc_stat){.head = HEAD(stat), .thread.tid = (int)gettid()};
