@@ -103,3 +103,44 @@ def histogram(title, series, caption, bucket=100):
         parts.append(_line(8, 33 + 15 * index, 24, 33 + 15 * index, colour, "stroke-width='3'"))
         parts.append(_text(30, 37 + 15 * index, f"{name}: {len(vs)} wake-ups, {min(vs):,} to {max(vs):,}"))
     return _document(width, top + height + 40 + 14 * len(caption), caption, parts)
+
+
+def lines(title, panels, axes, caption, columns=4):
+    """One panel for each (name, [(series, [(x, y)])]): x is logarithmic. axes: what they show. A series has one colour everywhere."""
+    width, height, left, top = 250, 190, 40, 44
+    rows = -(-len(panels) // columns)
+    names = list(dict.fromkeys(name for _, series in panels for name, _ in series))
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    points = [p for _, series in panels for _, ps in series for p in ps]
+    low, high = log10(min(x for x, _ in points)), log10(max(x for x, _ in points))
+    most = max([y for _, y in points]) * 1.05 or 1.0
+    step = 10 ** floor(log10(most))
+    step = next(s for s in (step / 5, step / 2, step) if most / s <= 8)
+    parts = [_text(8, 18, title, "font-weight='bold'")]
+    for index, (name, series) in enumerate(panels):
+        x0, y0 = left + index % columns * (width + 8), top + index // columns * (height + 46)
+        plot, base = width - left, y0 + height - 14
+
+        def at(x, y, x0=x0, y0=y0, plot=plot, base=base):
+            return x0 + plot * (log10(x) - low) / (high - low), base - (base - y0) * y / most
+
+        parts.append(_text(x0, y0 - 6, name))
+        parts.append(f"<rect x='{x0}' y='{y0}' width='{plot}' height='{base - y0}' fill='none' stroke='#999'/>")
+        for number in range(int(most / step) + 1):
+            _, y = at(10**low, number * step)
+            parts += [_line(x0, y, x0 + plot, y, "#e4e4e4"), _text(x0 - 4, y + 4, f"{number * step:g}", "text-anchor='end'")]
+        for decade in range(int(low), int(high) + 1):
+            x, _ = at(10**decade, 0)
+            parts += [_line(x, y0, x, base, "#eeeeee"), _text(x, base + 13, _short(10**decade), "text-anchor='middle'")]
+        # what lies on the axis is drawn last and thicker, or it would not be seen
+        for other, ps in sorted(series, key=lambda s: -max(y for _, y in s[1])):
+            text = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*p) for p in ps))
+            thick = "1.6" if max(y for _, y in ps) else "2.6"
+            parts.append(f"<polyline points='{text}' fill='none' stroke='{colours[other]}' stroke-width='{thick}'/>")
+    below = top + rows * (height + 46)
+    parts.append(_text(left, below - 8, axes))
+    for index, name in enumerate(names):
+        x, y = left + index % 3 * 330, below + 12 + 15 * (index // 3)
+        parts += [_line(x, y - 4, x + 16, y - 4, colours[name], "stroke-width='3'"), _text(x + 22, y, name)]
+    below += 15 * (-(-len(names) // 3)) + 10
+    return _document(columns * (width + 8) + left, below + 14 * len(caption) + 8, caption, parts)
