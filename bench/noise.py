@@ -10,6 +10,11 @@ LOADS = {
     "hackbench": "hackbench on all other CPUs of Linux",
     "forks": "processes start and end on all other CPUs",
     "memory": "memory is short and reclaimed, on all other CPUs",
+    "disk": "files are written and a disk is read (virtio), on all other CPUs",
+    "network": "packets over loopback and virtio, on all other CPUs",
+    "compile": "gcc compiles files, on all other CPUs",
+    "computing": "a loop on each other CPU",
+    "pipes": "`hackbench --pipe -s 10000 -l 10000` on all of Linux's CPUs, as in the 2017 paper",
 }
 OPERATIONS = {
     "static-key": "a static key on, off (kernel.sched_schedstats)",
@@ -29,6 +34,7 @@ VARIANTS = {
     ("kvm", "kvm"): "{} in KVM on isolated, vCPU FIFO",
     ("outrider", "attached"): "{} in the VM, attached, FIFO",
     ("outrider", "detached"): "{} in the VM, **detached**",
+    ("outrider", "shared"): "{} in the VM, **detached**, on a core of Linux",
 }
 
 
@@ -65,6 +71,17 @@ def wakes(intervals):
             polled = i.cores[i.end_core]["spin"] > 0 and i.cores[i.end_core]["kernel"] > 0
             found[polled].append(sum(i.since_wfi.values()))
     return sorted(found[False]), sorted(found[True])
+
+
+def wakes_shared(intervals):
+    """The same, of a core that also runs a CPU of Linux: since its last WFI or entry to the hypervisor, whichever was later."""
+    found = []
+    for i in intervals:
+        core = i.cores[i.end_core]
+        if core["hv-irq"] or core["wfi"]:
+            both = [sum(since.values()) for since in (i.since_wfi, i.since_entry)]
+            found.append(min(both) if core["wfi"] else both[1])
+    return sorted(found)
 
 
 def percentile(values, percent):
@@ -110,6 +127,26 @@ def loads_table(result, load):
                      f"{d['count'] / seconds:.1f}" if seconds else "–"])  # fmt: skip
     head = ["configuration", "quanta", "disturbed", "", "stolen instructions, median / maximum", "maximum without polling",
             "stolen in all, by user / kernel / hypervisor", "disturbances per guest second"]  # fmt: skip
+    return head, rows
+
+
+def shared_table(result):
+    """What a thread loses on a core that also runs a CPU of Linux: to the hypervisor, and to Linux by its budget."""
+    rows = []
+    for load, what in LOADS.items():
+        for run, variant, item in items(result, "fwq", load):
+            if variant != "shared":
+                continue
+            stolen, quanta = item["noise"]["stolen"], item["noise"]["quanta"]
+            alone = [row[3] for row in stolen if not row[1] + row[2] + row[4]]
+            linux = [row for row in stolen if row[1] + row[2] + row[4]]
+            rows.append([f"{run['name']}: {what}", quanta, quanta - len(stolen),
+                         f"{len(alone)}: {median(alone):,.0f} / {max(alone):,}" if alone else "–",
+                         f"{len(linux)}: {median(r[3] for r in linux):,.0f} / {max(r[3] for r in linux):,}" if linux else "–",
+                         f"{sum(r[1] + r[2] + r[4] for r in linux) / (quanta * item['noise']['own']):.1%}"])  # fmt: skip
+    head = ["load", "quanta", "undisturbed", "by the hypervisor alone: how many, its instructions, median / maximum",
+            "Linux ran in between, by its budget: how many, the hypervisor's instructions, median / maximum",
+            "Linux's instructions, of the loop's own"]  # fmt: skip
     return head, rows
 
 
@@ -159,7 +196,7 @@ def wakes_table(result, load):
 def calls_table(result, load):
     rows = []
     for run, variant, item in items(result, "syscall-rtt", load):
-        if variant == "detached":
+        if variant in ("detached", "shared"):
             continue  # its kernel is on another core: see the forwards
         cells = []
         for call in ("getppid", "write", "futex-wake"):

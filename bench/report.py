@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from statistics import median, mode
 
+import cyclictest
 import noise
 import page
 import plot
@@ -64,7 +65,10 @@ def results(records, symbols, counter_hz=None, host=()):
             item["total"] = {level: _spread([sum(c[level] for n, c in enumerate(i.cores) if n not in host) for i in intervals])
                              for level in LEVELS}  # fmt: skip
         if label.startswith("wake/"):
-            item["wakes"], item["wakes_polling"] = noise.wakes(intervals)
+            if label.startswith("wake/shared"):
+                item["wakes"], item["wakes_polling"] = noise.wakes_shared(intervals), []
+            else:
+                item["wakes"], item["wakes_polling"] = noise.wakes(intervals)
         if "+" in label:  # under loads, only the core that is measured is of interest
             item["interval"] = [core if number == item["begin_core"] else {} for number, core in enumerate(item["interval"])]
             out[label] = item
@@ -334,7 +338,7 @@ def markdown(result, images=()):
            "Instructions, counted by QEMU's plugin; nothing here is a time. Linux's command line of the isolated one:",
            "".join(dict.fromkeys(f"`{r['append']}`" for r in result["runs"] if r["config"] == "isolated")) + ".",
            "", "FIFO: `chrt -f 10` with `kernel.sched_rt_runtime_us=-1`. In the VM, the attached loop runs on CPU 2 and the load on CPUs 0 and 1; "
-           "in all others, the loop runs on core 3 and the load on 0 to 2."]  # fmt: skip
+           "in all others, the loop runs on core 3 and the load on 0 to 2; on a core of Linux: loop on core 2, load on CPUs 0 to 2."]  # fmt: skip
 
     def picture(name):
         return ["", f"![{name}]({name}.svg)", ""] if name in images else []
@@ -344,8 +348,12 @@ def markdown(result, images=()):
         if lines:
             out.extend(["", f"## {title}", *lines, *more])
 
+    add("The configurations of the 2017 paper", cyclictest.paper_table(result), *([*cyclictest.PUBLISHED, ""] if any("cyclictest" in r for r in result["runs"]) else []))
     for load, what in noise.LOADS.items():
         add(f"Fixed work quanta: {what}", noise.loads_table(result, load), *picture(f"fwq-{load}"), *_published("fwq"))
+    add("A loop on a core that also runs a CPU of Linux", noise.shared_table(result), "",
+        "The loop runs before Linux's CPU, for 95 ms of each 100 ms at most while that wants to run (`budget` in doc/config.md, its default). What is "
+        "lost beside that is what the hypervisor does for that CPU: interrupts that it keeps, its timer.")  # fmt: skip
     add("Fixed work quanta while Linux is worked on from its other CPUs", noise.operations_table(result),
         "", "Disturbed quanta, of those that ran until the operations had ended, and the most instructions that one lost. “0 of 3 ended”: the "
         "operation did not end before the loop did, after as many quanta as are shown.")  # fmt: skip
@@ -366,6 +374,8 @@ def write(folder, name, result):
     text = markdown(result, {key.removeprefix(f"{name}-") for key in images})
     text = text.replace("](fwq-", f"]({name}-fwq-").replace("](wake-", f"]({name}-wake-")
     (folder / f"{name}.json").write_text(dump(result))
+    for key, text_of in cyclictest.files(result).items():
+        (folder / f"{name}-{key}.hist").write_text(text_of)
     (folder / f"{name}.md").write_text(text)
     (folder / f"{name}.html").write_text(page.html(result["command"], text, {f"{key}.svg": svg for key, svg in images.items()}))
     for key, svg in images.items():

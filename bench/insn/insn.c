@@ -3,6 +3,7 @@
  * A plugin of QEMU's emulator that counts instructions: per core and level, exactly, and per address.
  *
  *   -plugin insn.so,out=FILE[,hv=START-END][,hist=on][,verify=on][,mark=ID@ADDRESS…][,count=ADDRESS…]
+ *       [,entry=ADDRESS…]
  *
  * Who executes is told by address, which is the same for all executions of a translation:
  *
@@ -18,7 +19,10 @@
  * is behind a fault is not.
  *
  * Markers are the unallocated hints 96 to 127, no-ops on hardware; they are not counted. `mark=ID@ADDRESS`
- * makes the arrival at an address a marker, too. Each writes a line to FILE (bench/insn/README.md).
+ * makes the arrival at an address a marker, too. Each writes a line to FILE (records.py describes them), with
+ * what its core has executed since its last WFI, and since it last came to one of entry=ADDRESS, the
+ * hypervisor's entries: a core that also runs a CPU of Linux may be woken without a WFI. An entry right
+ * behind another one, with no instruction below EL2 in between, is a part of the former.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -31,6 +35,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 #define CORES_MAX   32
 #define MARKS_MAX   32
+#define ENTRIES_MAX 4
 #define SLOTS_MAX   (1u << 19) /* groups of instructions that a histogram can tell apart */
 #define LABEL_BYTES 64
 
@@ -56,7 +61,8 @@ enum counter {
 
 struct score {
     uint64_t count[COUNTERS];
-    uint64_t at_wfi[LEVEL_COUNT]; /* count, when the core last began to wait */
+    uint64_t at_wfi[LEVEL_COUNT];   /* count, when the core last began to wait */
+    uint64_t at_entry[LEVEL_COUNT]; /* count, when it last came to entry= */
     uint64_t slot[];
 };
 
@@ -73,6 +79,8 @@ static bool ram_known;
 
 static uint64_t mark_address[MARKS_MAX], count_address[COUNTERS - COUNT_ADDRESS];
 static unsigned mark_id[MARKS_MAX], mark_count, address_count;
+static uint64_t entry_address[ENTRIES_MAX];
+static unsigned entry_count;
 
 static bool hist, verify;
 static struct qemu_plugin_register *reg_cpsr, *reg_x0;
@@ -180,6 +188,8 @@ static void on_mark(unsigned int core, void *data)
     }
     for (unsigned j = 0; j < LEVEL_COUNT; j++)
         fprintf(out, " %lu", score_of(core)->count[j] - score_of(core)->at_wfi[j]);
+    for (unsigned j = 0; j < LEVEL_COUNT; j++)
+        fprintf(out, " %lu", score_of(core)->count[j] - score_of(core)->at_entry[j]);
     fputc('\n', out);
     if (id == MARK_HIST_START && hist)
         hist_start();
@@ -192,6 +202,16 @@ static void on_wfi(unsigned int core, void *data)
 
     (void)data;
     memcpy(s->at_wfi, s->count, sizeof(s->at_wfi));
+}
+
+static void on_entry(unsigned int core, void *data)
+{
+    struct score *s = score_of(core);
+
+    (void)data;
+    if (s->count[USER] != s->at_entry[USER] || s->count[KERNEL] != s->at_entry[KERNEL] ||
+        s->count[VMM] != s->at_entry[VMM])
+        memcpy(s->at_entry, s->count, sizeof(s->at_entry));
 }
 
 /* ---- check of the classification ---- */
@@ -284,6 +304,11 @@ static void addresses(struct group *g, struct qemu_plugin_insn *insn, uint64_t v
         if (va == mark_address[i]) {
             group_end(g, insn);
             call(insn, mark_id[i]);
+        }
+    for (unsigned i = 0; i < entry_count; i++)
+        if (va == entry_address[i]) {
+            group_end(g, insn);
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, on_entry, QEMU_PLUGIN_CB_NO_REGS, NULL);
         }
 }
 
@@ -405,6 +430,10 @@ static bool option(char *text)
         hv_start = strtoull(value, &end, 0);
         hv_end = *end == '-' ? strtoull(end + 1, &end, 0) : 0;
         return hv_end > hv_start && !*end;
+    }
+    if (!strcmp(text, "entry") && entry_count < ENTRIES_MAX) {
+        entry_address[entry_count++] = strtoull(value, &end, 0);
+        return !*end;
     }
     if (!strcmp(text, "mark") && mark_count < MARKS_MAX) {
         mark_id[mark_count] = (unsigned)strtoul(value, &end, 0);

@@ -5,8 +5,10 @@ Lines of the plugin's file:
 
     I cores=N counters=N addresses=N       first line
     L TEXT                                 the label of what follows
-    M SEQUENCE CORE ID X0 COUNTER… SINCE…  a marker: for each core `counters + addresses` counters since the start,
-                                           then by level what CORE has executed since its last WFI began
+    M SEQUENCE CORE ID X0 COUNTER… SINCE… ENTRY…
+                                           a marker: for each core `counters + addresses` counters since the start,
+                                           then by level what CORE has executed since its last WFI began,
+                                           and since it last came to an entry=ADDRESS
     H CORE ADDRESS COUNT                   histogram: instructions of groups that start at ADDRESS; 0: user mode
     T CORE COUNTER…                        totals at the end
     V LEVEL CHECKED WRONG EXAMPLE          verify=on: blocks whose level was compared with PSTATE
@@ -33,6 +35,7 @@ class Interval:
     cores: list  # of {counter: count}
     events: list = field(default_factory=list)  # (core, cores since begin) for each event marker between
     since_wfi: dict = None  # what the core that ended it had executed since its last WFI, by level
+    since_entry: dict = None  # … since its last entry to the hypervisor
     x0: int = 0  # at the begin marker
     period: list = None  # counts by core until the next interval of the label begins
 
@@ -74,8 +77,9 @@ class Records:
                     label, began, previous = rest, None, None
                 elif kind == "M":
                     core, mark = int(words[1]), int(words[2])
-                    since = dict(zip(LEVELS, map(int, words[-len(LEVELS) :])))
-                    words = words[: -len(LEVELS)]
+                    width = len(LEVELS)
+                    since, entry = (dict(zip(LEVELS, map(int, w))) for w in (words[-2 * width : -width], words[-width:]))
+                    words = words[: -2 * width]
                     if mark == BEGIN:
                         now = self._cores(words[4:])
                         if previous:
@@ -89,7 +93,7 @@ class Records:
                         if mark == EVENT:
                             events.append((core, delta))
                         else:
-                            interval = Interval(began[0], core, delta, events, since, began[2])
+                            interval = Interval(began[0], core, delta, events, since, entry, began[2])
                             self.intervals[label].append(interval)
                             previous, began = (interval, began[1]), None
                 elif kind == "H":

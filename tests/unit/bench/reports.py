@@ -8,6 +8,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(TOP / "bench"), str(TOP / "bench/insn")]
 
+import cyclictest  # noqa: E402
 import gate  # noqa: E402
 import noise  # noqa: E402
 import page  # noqa: E402
@@ -50,7 +51,66 @@ def test_gate():
     check("shorter passes", gate.compare(table, {"a": 50, "b": 6}) == [])
     check("longer fails", len(gate.compare(table, {"a": 104, "b": 8})) == 2)
     check("missing fails", len(gate.compare(table, {"a": 100})) == 1)
+    check("least", gate.least([{"a": 104, "b": 7}, {"a": 103, "b": 9}]) == {"a": 103, "b": 7})
+    check("shorter is said", gate.shorter(table, {"a": 99, "b": 7}) == ["a"] and gate.shorter(table, {"a": 100, "b": 7}) == [])
+    known = {"compiler": "x", "kernel": "y"}
+    check("the same build: exact", not any(gate.allowances(known, known).values()))
+    check("another kernel", gate.allowances(known, {**known, "kernel": "z"}) == {"hypervisor": 0, "vmm": 0, "kernel": gate.OTHER})
+    other = gate.allowances(known, {**known, "compiler": "z"})
+    one = {"hypercall": {"count": 100, "within": 0}}
+    check("another compiler", gate.compare(one, {"hypercall": 110}, other) == [] and len(gate.compare(one, {"hypercall": 111}, other)) == 1)
     check("new fails", len(gate.compare(table, {"a": 100, "b": 7, "c": 1})) == 1)
+
+
+def woken(wfi, irqs, since_wfi, since_entry):
+    return Interval(0, 0, [{"wfi": wfi, "hv-irq": irqs}], since_wfi={"hypervisor": since_wfi}, since_entry={"hypervisor": since_entry})
+
+
+def test_wakes_shared():
+    """The later one of WFI and entry; the last WFI counts only if it is of this interval."""
+    found = noise.wakes_shared([woken(1, 1, 400, 900), woken(1, 1, 5000, 600), woken(0, 1, 300, 700), woken(0, 0, 1, 2)])
+    check("wake-ups of a shared core", found == [400, 600, 700])
+
+
+CYCLICTEST = """# Histogram
+000003 000005
+000004 000000
+000007 000093
+# Total: 000000098
+# Min Latencies: 00003
+# Avg Latencies: 00006
+# Max Latencies: 01500
+# Histogram Overflows: 00002
+# Histogram Overflow at cycle number:
+# Thread 0: 00017 00055
+"""
+
+
+def test_cyclictest():
+    item = cyclictest.parse(CYCLICTEST)
+    check("histogram", item == {"loops": 100, "min": 3, "avg": 6, "max": 1500, "overflows": 2, "histogram": {3: 5, 7: 93}})
+    served = {"sleeps": 99, "syscalls": 40, "faults": 1, "recalls": 0, "throttled": 0, "core": 3}
+    run = {"name": "6.1", "kernel": "6.1.0", "results": {}, "cyclictest": {"detached+pipes": {**item, "served": served}, "fifo+idle": item}}
+    check("good ones pass", cyclictest.complaints(run, 100) == [])
+    for key, value in (("sleeps", 90), ("syscalls", 300)):
+        bad = {**run, "cyclictest": {"detached+idle": {**item, "served": {**served, key: value}}}}
+        check(f"{key} not the hypervisor's", len(cyclictest.complaints(bad, 100)) == 1)
+    check("no proof", len(cyclictest.complaints({**run, "cyclictest": {"shared+idle": item}}, 100)) == 1)
+    check("too few", len(cyclictest.complaints({**run, "cyclictest": {"fifo+idle": item}}, 101)) == 1)
+    result = {"command": "c", "commit": "x", "runs": [run]}
+    _, rows = cyclictest.paper_table(result)
+    check("beside the published ones", [row[-2:] for row in rows] == [["6", "56"], ["2.4", "5.1"]])
+    text = cyclictest.files(result)["6.1-detached-pipes"]
+    check("a file each", "000007 000093" in text and "000004" not in text and text.count("\n") == 6)
+
+
+def test_shared_table():
+    """Apart: what the hypervisor alone takes, and what Linux takes."""
+    stolen = [[1, 0, 0, 700, 0, 0], [2, 0, 0, 900, 0, 0], [5, 200, 5000, 2000, 0, 3]]
+    item = {"noise": {"quanta": 10, "own": 1000, "stolen": stolen, "guest_seconds": 1}}
+    run = {"name": "6.1", "config": "outrider", "results": {"fwq/shared+idle/fwq": item}}
+    _, (row,) = noise.shared_table({"runs": [run]})
+    check("shared core", row[1:] == [10, 7, "2: 800 / 900", "1: 2,000 / 2,000", "52.0%"])
 
 
 def test_page():
@@ -64,12 +124,15 @@ def test_page():
 
 def test_records(tmp):
     path = tmp / "insn.txt"
-    path.write_text("I cores=1 counters=6 addresses=0\nL p/c/x\nM 0 0 0 1f 10 0 0 0 0 0 0 0 0 0\n"
-                    "M 1 0 1 0 25 4 0 0 0 1 0 0 0 0\nM 2 0 0 20 30 0 0 0 0 0 0 0 0 0\nL p/c/y\nM 3 0 1 0 1 1 1 1 1 1 0 0 0 0\nE end\n")
+    none = "0 " * 13 + "0"
+    path.write_text("I cores=1 counters=6 addresses=0\nL p/c/x\nM 0 0 0 1f 10 " + none[2:] +
+                    "\nM 1 0 1 0 25 4 0 0 0 1 1 2 3 4 5 6 7 8\nM 2 0 0 20 30 " + none[2:] +
+                    "\nL p/c/y\nM 3 0 1 0 1 1 1 1 1 1 0 0 0 0 0 0 0 0\nE end\n")  # fmt: skip
     records = Records(path)
     (interval,) = records.intervals["p/c/x"]
     check("counts", interval.cores == [{"user": 15, "kernel": 4, "hypervisor": 0, "vmm": 0, "wfi": 0, "spin": 1}])
     check("x0", interval.x0 == 0x1F)
+    check("since", list(interval.since_wfi.values()) == [1, 2, 3, 4] and list(interval.since_entry.values()) == [5, 6, 7, 8])
     check("a begin without an end is dropped", "p/c/y" not in records.intervals and records.complete)
 
 
@@ -79,6 +142,9 @@ if __name__ == "__main__":
     test_quanta()
     test_percentile()
     test_gate()
+    test_wakes_shared()
+    test_cyclictest()
+    test_shared_table()
     test_page()
     with tempfile.TemporaryDirectory() as folder:
         test_records(Path(folder))
