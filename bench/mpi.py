@@ -14,8 +14,8 @@ LABEL = "mpi-fwq/"
 
 
 def stolen(path):
-    """{label: {rank: [instructions stolen from each quantum]}} of the plugin's file. Ranks run at the same time, so each core
-    has its own intervals; a quantum's own work is the least that user mode ever executed."""
+    """{label: {rank: [[instructions stolen, polls] of each quantum]}} of the plugin's file. Ranks run at the same time, so each
+    core has its own intervals; a quantum's own work is the least that user mode ever executed."""
     found, began, label, width = defaultdict(lambda: defaultdict(list)), {}, "", 0
     with open(path, encoding="utf-8", errors="replace") as handle:
         for line in handle:
@@ -33,11 +33,12 @@ def stolen(path):
                     began[core] = (x0, counts)
                 elif mark == END and core in began:
                     x0, then = began.pop(core)
-                    found[label][x0 >> 32].append((x0 & 0xFFFFFFFF, {name: counts[name] - then[name] for name in LEVELS}))
+                    found[label][x0 >> 32].append((x0 & 0xFFFFFFFF, {name: counts[name] - then[name] for name in COUNTERS}))
     out = {}
     for label, ranks in found.items():
         own = min(counts["user"] for rows in ranks.values() for _, counts in rows)
-        out[label] = {rank: [sum(counts.values()) - own for _, counts in sorted(rows, key=lambda row: row[0])] for rank, rows in ranks.items()}
+        out[label] = {rank: [[sum(counts[level] for level in LEVELS) - own, counts["spin"]] for _, counts in sorted(rows, key=lambda row: row[0])]
+                      for rank, rows in ranks.items()}  # fmt: skip
     return out
 
 
@@ -63,14 +64,22 @@ def _error(predicted, measured):
     return (predicted - measured) / measured if measured else None
 
 
-def _instructions(one, run):
-    """Per phase, what the slowest rank lost: predicted from the run of one rank, and from this run's ranks one by one."""
-    measured = [max(row) for row in zip(*run["stolen"])]
-    work = run["report"]["work"]
-    alone, _ = scaling.Distribution(one["stolen"][0]).largest(run["ranks"])
-    row = {"measured": mean(measured), "deviation": stdev(measured) / sqrt(len(measured)), "predicted": alone,
-           "independent": _independent(run["stolen"])}  # fmt: skip
-    row["error_of_run"] = _error(work + row["predicted"], work + row["measured"])
+def _quiet(run):
+    """What each rank lost, of the phases in which no rank's core polled (bench/scaling.py: delays)."""
+    phases = [row for row in zip(*run["stolen"]) if not any(polls for _, polls in row)]
+    return [[lost for lost, _ in rank] for rank in zip(*phases)]
+
+
+def _instructions(one, run, trace):
+    """Per phase, what the slowest rank lost: predicted from a trace of fwq, from the run of one rank, and from this run's ranks
+    one by one."""
+    ranks, work = _quiet(run), run["report"]["work"]
+    measured = [max(row) for row in zip(*ranks)]
+    row = {"phases": len(measured), "measured": mean(measured), "deviation": stdev(measured) / sqrt(len(measured)),
+           "trace": scaling.Distribution(trace).largest(run["ranks"])[0] if trace else None,
+           "one": scaling.Distribution(_quiet(one)[0]).largest(run["ranks"])[0], "independent": _independent(ranks)}  # fmt: skip
+    for name in ("trace", "one", "independent"):
+        row[f"error_{name}"] = None if row[name] is None else _error(work + row[name], work + row["measured"])
     return row
 
 
@@ -100,8 +109,9 @@ def _ticks(one, hop, run):
             "error_together": _error(together + tree, measured)}  # fmt: skip
 
 
-def compare(result):
-    """Rows for each run of two ranks and more, beside the run of one rank in the same boot, with the same load."""
+def compare(result, traces=None):
+    """Rows for each run of two ranks and more, beside the run of one rank in the same boot, with the same load, and the trace of
+    fwq: traces[variant, load]."""
     rows = []
     for run in result["runs"]:
         same = {r["ranks"]: r for r in result["runs"] if (r["variant"], r["load"]) == (run["variant"], run["load"])}
@@ -109,9 +119,9 @@ def compare(result):
             continue
         # the cost of a hop is that of the smallest barrier, up and down
         hop = mean(map(mean, same[2]["ticks"]["empty"])) / 2
-        measured = mean(map(mean, run["ticks"]["empty"]))
+        measured, predicted = mean(map(mean, run["ticks"]["empty"])), scaling.barrier(run["ranks"], hop)
         rows.append({"variant": run["variant"], "load": run["load"], "ranks": run["ranks"], "phases": run["report"]["samples"],
-                     "instructions": _instructions(same[1], run), "ticks": _ticks(same[1], hop, run),
-                     "empty_barrier": {"measured": measured, "predicted": scaling.barrier(run["ranks"], hop),
-                                       "error": _error(scaling.barrier(run["ranks"], hop), measured)}})  # fmt: skip
+                     "instructions": _instructions(same[1], run, (traces or {}).get((run["variant"], run["load"]))),
+                     "ticks": _ticks(same[1], hop, run),
+                     "empty_barrier": {"measured": measured, "predicted": predicted, "error": _error(predicted, measured)}})  # fmt: skip
     return rows

@@ -120,7 +120,7 @@ def test_records():
     """Ranks run at the same time on several cores, and each quantum is counted on its own."""
 
     def line(core, mark, x0, *counts):
-        return f"M 0 {core} {mark} {x0:x} " + " ".join(f"{n} {k} {h} 0 0 {core}" for n, k, h in counts) + " 0 0 0 0\n"
+        return f"M 0 {core} {mark} {x0:x} " + " ".join(f"{n} {k} {h} 0 0 {h // 3}" for n, k, h in counts) + " 0 0 0 0\n"
 
     text = "I cores=2 counters=6 addresses=0\nL other/x\n" + line(0, 0, 0, (0, 0, 0), (0, 0, 0)) + "L mpi-fwq/a+idle+2/fwq\nL mpi-fwq/a+idle+2/fwq\n"
     text += line(0, 0, 0, (5, 5, 5), (1, 1, 1)) + line(1, 0, 1 << 32, (50, 9, 9), (7, 1, 1))
@@ -130,11 +130,11 @@ def test_records():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "insn.txt"
         path.write_text(text + "L mpi-fwq/a+idle+2/end\nE end\n")
-        check("stolen, by rank", mpi.stolen(path) == {"mpi-fwq/a+idle+2/fwq": {0: [74, 0], 1: [0, 13]}})
+        check("stolen, by rank", mpi.stolen(path) == {"mpi-fwq/a+idle+2/fwq": {0: [[74, 2], [0, 0]], 1: [[0, 0], [13, 3]]}})
 
 
 def made_up(ranks, stolen, times, empty, run_ticks):
-    return {"variant": "native", "load": "idle", "ranks": ranks, "stolen": stolen,
+    return {"variant": "native", "load": "idle", "ranks": ranks, "stolen": [[[lost, 0] for lost in rank] for rank in stolen],
             "report": {"work": 1000, "samples": len(times[0]), "run_ticks": run_ticks},
             "ticks": {"times": times, "barriers": times, "empty": empty}}  # fmt: skip
 
@@ -148,8 +148,13 @@ def test_compare():
     largest = 1 - 0.75**2
     i, t, b = (rows[0][key] for key in ("instructions", "ticks", "empty_barrier"))
     check("measured", i["measured"] == 200 and t["measured"] == 37.5)
-    check("predicted", near(i["predicted"], 400 * largest) and near(i["independent"], 400 * largest))
-    check("its error", near(i["error_of_run"], (1000 + 400 * largest) / 1200 - 1))
+    check("predicted", near(i["one"], 400 * largest) and near(i["independent"], 400 * largest) and i["trace"] is None)
+    check("its error", near(i["error_one"], (1000 + 400 * largest) / 1200 - 1) and i["error_trace"] is None)
+    (row,) = mpi.compare({"runs": [one, two]}, {("native", "idle"): [0, 80]})
+    check("predicted from a trace", near(row["instructions"]["trace"], 60) and near(row["instructions"]["error_trace"], 1060 / 1200 - 1))
+    two["stolen"][0][1][1] = 5
+    (row,) = mpi.compare({"runs": [one, two]})
+    check("a phase with polls is left out", row["instructions"]["phases"] == 3 and near(row["instructions"]["measured"], 400 / 3))
     check("ticks", near(t["predicted"], 10 + 40 * largest + 3) and near(t["together"], 33) and near(t["error_together"], 33 / 37.5 - 1))
     check("barrier", b["measured"] == 3 and b["predicted"] == 3)
 
