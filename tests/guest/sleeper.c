@@ -231,7 +231,11 @@ static void test_results(void)
     memcpy(pages + 4096 - 16, &t, 16);
     EXPECT("last of a page", nanosleep_call(CLOCK_MONOTONIC, TIMER_ABSTIME, pages + 4096 - 16), 0, 1);
     memcpy(pages + 4096 - 8, &t, 16);
-    EXPECT("across pages", nanosleep_call(CLOCK_MONOTONIC, TIMER_ABSTIME, pages + 4096 - 8), 0, 0);
+    EXPECT("across pages", nanosleep_call(CLOCK_MONOTONIC, TIMER_ABSTIME, pages + 4096 - 8), 0, 1);
+    t = spec(now_ns() + 20 * MS);
+    memcpy(pages + 4096 - 13, &t, 16);
+    EXPECT("across pages, odd", nanosleep_call(CLOCK_MONOTONIC, TIMER_ABSTIME, pages + 4096 - 13), 0, 1);
+    CHECK(now_ns() >= t.tv_sec * NS_PER_SECOND + t.tv_nsec);
     EXPECT("not mapped", nanosleep_call(CLOCK_MONOTONIC, TIMER_ABSTIME, pages + 2 * 4096), -EFAULT, 0);
     EXPECT("half mapped", nanosleep_call(CLOCK_MONOTONIC, TIMER_ABSTIME, pages + 2 * 4096 - 8), -EFAULT, 0);
     EXPECT("no address", nanosleep_call(CLOCK_MONOTONIC, TIMER_ABSTIME, NULL), -EFAULT, 0);

@@ -167,22 +167,38 @@ void arch_context_result(struct context *c, uint64_t value)
     c->thread.arch.regs->x[0] = value;
 }
 
-/* Two words of the running context's user memory. False: not there, or not plain memory. */
-static bool read_user(struct context *c, uint64_t at, uint64_t words[2])
+/* Where the running context's user memory is for us, to the end of its page. NULL: not there, or not plain
+ * memory. */
+static const char *user_memory(struct context *c, uint64_t at)
 {
     uint64_t par;
 
-    if (at % PAGE_SIZE > PAGE_SIZE - 16)
-        return false;
     /* Stage 1 only: the address inside the VM, to be looked up as all others are. */
     __asm__ volatile("at s1e0r, %1\n\tisb\n\tmrs %0, par_el1" : "=r"(par) : "r"(at) : "memory");
     if (par & PAR_F)
-        return false;
+        return NULL;
     const char *page = vm_page(c->vm, par & BIT_RANGE(47, 12));
-    if (!page)
+    return page ? page + at % PAGE_SIZE : NULL;
+}
+
+/* Two words of the running context's user memory; false if they are not both there. A structure on the stack
+ * may well lie across pages. */
+static bool read_user(struct context *c, uint64_t at, uint64_t words[2])
+{
+    const uint64_t left = PAGE_SIZE - at % PAGE_SIZE, first = MIN(left, 16);
+    const char *from = user_memory(c, at);
+
+    if (!from)
         return false;
-    memcpy(words, page + at % PAGE_SIZE, 16);
-    return true;
+    if (first == 16) {
+        memcpy(words, from, 16);
+        return true;
+    }
+    memcpy(words, from, first);
+    from = user_memory(c, at + first);
+    if (from)
+        memcpy((char *)words + first, from, 16 - first);
+    return from;
 }
 
 /* Linux's system calls that are served here if the guest allows it (ORD_SERVE_*). */
