@@ -18,6 +18,7 @@ import pexpect
 TOP = Path(__file__).resolve().parents[2]
 CI_GUEST = TOP / "ci" / "guest"
 TESTS = "/usr/local/lib/outrider/tests"  # our programs, in the guest
+BENCH = "/usr/local/lib/outrider/bench"  # those of bench/
 BUILD = os.environ.get("OUTRIDER_BUILD")  # another build folder than build/
 PROMPT = "@ready@ "
 BOOT_TIMEOUT = 240  # hang detection only; nothing is asserted about seconds

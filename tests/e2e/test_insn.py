@@ -3,7 +3,7 @@
 
 import sys
 
-from machine import BUILD, TOP, run_guest
+from machine import BENCH, BUILD, TOP, run_guest
 
 sys.path.insert(0, str(TOP / "bench/insn"))
 
@@ -12,7 +12,6 @@ from records import Records  # noqa: E402
 HYPERVISOR = "0x40200000-0x40600000"
 COUNT = 20
 KNOWN = [0, 601, 1000]
-BENCH = "/usr/local/lib/outrider/bench"
 
 
 def plugin(path, options):

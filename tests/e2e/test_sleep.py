@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sleeps of detached threads, served by the hypervisor: by the clock of Linux, and with its semantics."""
 
+import json
+import re
+
 import pytest
+from machine import BENCH
 from test_threads import clean, two  # noqa: F401
 
 
@@ -50,6 +54,50 @@ def test_cyclictest(two):  # noqa: F811
     assert "# Total: 00000" in histogram and "# Max Latencies:" in histogram, histogram
     assert stat["core"] == 2 and stat["stats"]["sleeps"] >= 990, stat
     assert stat["stats"]["syscalls"] < 100, stat
+    clean(two)
+
+
+HACKBENCH = "(while :; do hackbench -g 2 -f 4 -l 200; done) >/dev/null 2>&1 & load=$!\ntrap 'kill $load; pkill hackbench' EXIT\n"
+LOOP = f"{BENCH}/control-loop"
+
+
+@FIRST
+@pytest.mark.parametrize("how", ["", "-l"])
+def test_control_loop(two, how):  # noqa: F811
+    """The 2016 paper's, a period of 1 ms, 10,000 times beside hackbench: each wake-up is the hypervisor's, none needs Linux."""
+    run = f"hvctl run --core 2 --json --stat=/mnt/host/io/stat.$n -- {LOOP} {how} -H /tmp/histogram"
+    two.ok(HACKBENCH + f"for n in 100 10000; do {run} -n $n || exit; done", timeout=600)
+    few, all_of = (json.loads((two.io / f"stat.{n}").read_text())["stats"] for n in (100, 10000))
+    assert few["sleeps"] == 100 and all_of["sleeps"] == 10000, all_of
+    # before and behind the loop: as many, however long that was
+    assert few["syscalls"] == all_of["syscalls"] and few["exceptions"] == all_of["exceptions"], (few, all_of)
+    assert all_of["recalls"] == all_of["irqs"] == 0, all_of
+    # what has entered the hypervisor: sleeps, and what was forwarded
+    assert all_of["exits"] == all_of["runs"] + 10000, all_of
+    histogram = two.ok("cat /tmp/histogram")
+    counts = [int(line.split()[1]) for line in histogram.splitlines() if line[0] != "#"]
+    beyond = int(re.search(r"Overflows: (\d+)", histogram).group(1))
+    assert sum(counts) + beyond == 10000, histogram
+    clean(two)
+
+
+@FIRST
+def test_control_loop_attached(two):  # noqa: F811
+    """The same program in Linux; with wrong options; ended by a signal; detached by itself."""
+    for how in ("", "-l", "-l --core 2", "--core 2"):
+        out = two.ok(f"{LOOP} {how} -n 500 -p 2000 -o /tmp/out", timeout=300)
+        rows = [tuple(map(int, line.split())) for line in two.ok("cat /tmp/out").splitlines()]
+        assert [row[0] for row in rows] == list(range(1, 500)) and all(late >= 0 for _, _, late in rows)
+        # what is printed is of the same samples
+        lowest, highest = re.search(r"delta +min (\d+) avg [\d.]+ max (\d+) ticks", out).groups()
+        assert (int(lowest), int(highest)) == (min(row[1] for row in rows), max(row[1] for row in rows)), out
+    for word in ("-p 0", "-n x", "--nope", "extra", "-p 9999999999", "-o /tmp/out -n 0"):
+        run = two.run(f"{LOOP} {word}")
+        assert run.status == 2 and "usage" in run.err + run.out or "from 1 to" in run.err, run.explain()
+    run = two.run(f"{LOOP} -H /none/file")
+    assert run.status == 1 and "/none/file: No such file or directory" in run.err, run.explain()
+    two.ok(f"{LOOP} -n 0 --core 2 >/tmp/out & pid=$!; until hvctl stat $pid --json 2>/dev/null | grep -q '\"sleeps\": [1-9]'; do sleep 0.1; done\n"
+           "kill $pid; wait $pid && grep -q '^PASS: ' /tmp/out")  # fmt: skip
     clean(two)
 
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 512
@@ -124,6 +125,59 @@ int thread_stat(int tid, struct ord_ioc_thread *thread)
 
     *thread = stat.thread;
     return error;
+}
+
+#define PAGE 4096ul
+
+void *page_map(const char *file)
+{
+    int fd = -1;
+    void *page;
+
+    if (file) {
+        fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        if (fd < 0 || ftruncate(fd, PAGE))
+            test_fail("%s: %s", file, strerror(errno));
+    }
+    page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+                (file ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS) | MAP_POPULATE, fd, 0);
+    CHECK(page != MAP_FAILED);
+    if (file)
+        close(fd);
+    return page;
+}
+
+/* Documentation/admin-guide/mm/pagemap.rst; the frame's number is 0 without CAP_SYS_ADMIN. */
+uint64_t physical_address(const void *address)
+{
+    const int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    uint64_t entry = 0;
+
+    CHECK(fd >= 0);
+    CHECK(pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)address / PAGE * sizeof(entry))) ==
+          sizeof(entry));
+    close(fd);
+    CHECK(entry >> 63); /* present */
+    return (entry & ((1ull << 55) - 1)) * PAGE + (uintptr_t)address % PAGE;
+}
+
+uint64_t interrupts_count(const char *name)
+{
+    char line[512];
+    uint64_t sum = 0, count;
+    FILE *file = fopen("/proc/interrupts", "r");
+
+    CHECK(file);
+    while (fgets(line, sizeof(line), file)) {
+        char *at = strchr(line, ':');
+        int used;
+        if (!strstr(line, name) || !at)
+            continue;
+        for (at++; sscanf(at, " %lu%n", &count, &used) == 1; at += used)
+            sum += count;
+    }
+    fclose(file);
+    return sum;
 }
 
 void print_stats(const char *name, const struct ord_ioc_thread *thread)

@@ -109,6 +109,18 @@ int attach_self(void) __asm__("test_attach_self");
 /* ioctl STAT of a thread; 0 or -errno. */
 int thread_stat(int tid, struct ord_ioc_thread *thread);
 
+/*
+ * A page in memory for others to look at, present from the start: of this file, or if that is NULL of nobody
+ * else's.
+ */
+void *page_map(const char *file);
+
+/* The physical address of a byte that is present; 0 without CAP_SYS_ADMIN. */
+uint64_t physical_address(const void *address);
+
+/* How many interrupts Linux has had, on all CPUs, of whoever has this name in /proc/interrupts. */
+uint64_t interrupts_count(const char *name);
+
 /* One line about a thread: state, core and its counters. */
 void print_stats(const char *name, const struct ord_ioc_thread *thread);
 

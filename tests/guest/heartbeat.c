@@ -11,7 +11,6 @@
 #include "common.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +22,6 @@ static const char usage[] = "[--file PATH] [--call-every N]\n"
                             "  --file PATH     count in this file, for others in Linux to look at\n"
                             "  --call-every N  make a system call every N beats";
 
-#define PAGE    4096ul
 #define ENTRIES 4096ul
 
 struct heart {
@@ -33,38 +31,6 @@ struct heart {
 };
 
 static uint64_t table[ENTRIES], inverse[ENTRIES];
-
-static struct heart *map_heart(const char *name)
-{
-    struct heart *heart;
-    int fd = -1;
-
-    if (name) {
-        fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        if (fd < 0 || ftruncate(fd, PAGE))
-            test_fail("%s: %s", name, strerror(errno));
-    }
-    heart = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-                 (name ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS) | MAP_POPULATE, fd, 0);
-    CHECK(heart != MAP_FAILED);
-    if (name)
-        close(fd);
-    return heart;
-}
-
-/* Documentation/admin-guide/mm/pagemap.rst; the frame's number is 0 without CAP_SYS_ADMIN. */
-static uint64_t physical_address(const void *address)
-{
-    const int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    uint64_t entry = 0;
-
-    CHECK(fd >= 0);
-    CHECK(pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)address / PAGE * sizeof(entry))) ==
-          sizeof(entry));
-    close(fd);
-    CHECK(entry >> 63); /* present */
-    return (entry & ((1ull << 55) - 1)) * PAGE;
-}
 
 static void beat(struct heart *heart, uint64_t *state)
 {
@@ -95,7 +61,7 @@ int main(int argc, char **argv)
         else
             arg_number(NULL, usage);
     }
-    heart = map_heart(file);
+    heart = page_map(file);
     if (mlockall(MCL_CURRENT | MCL_FUTURE))
         fprintf(stderr, "heartbeat: mlockall: %s (continuing)\n", strerror(errno));
     for (uint64_t i = 0; i < ENTRIES; i++)
