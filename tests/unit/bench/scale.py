@@ -171,6 +171,8 @@ def test_reports():
     still = {"noise": {"quanta": 50, "own": 1000, "stolen": [], "guest_seconds": 1}}
     runs = [{"kernel": "6.1.0-x", "name": "6.1", "config": config, "results": {f"fwq/{variant}+{load}/fwq": what for load in ("idle", "settime")}}
             for config, variant, what in (("native", "fifo", item), ("outrider", "detached", still))]  # fmt: skip
+    runs[0].update(operations=[["fifo", "settime", 1], ["other", "settime", 3]], rounds=3)
+    runs[1].update(operations=[["detached", "settime", 3]], rounds=3)
     source = {"schema": "x", "command": "bench/run --some", "commit": "c0ffee1", "qemu": "QEMU 1", "cpu": "n1", "runs": runs}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "some.json"
@@ -186,6 +188,7 @@ def test_reports():
     result = json.loads(outputs[0]["json"])
     check("its options", result["command"] == "bench/scale --ranks 1,1000 --hop 10")
     noisy, quiet = [t for t in result["traces"] if t["load"] == "idle"]
+    check("operations that end", [t["ended"] for t in result["traces"]] == [None, None, False, True] and " % † | **0** |" in outputs[0]["md"])
     own = Distribution(scaling.delays(item["noise"]))
     check("a curve", [row[0] for row in noisy["measured"]] == [1, 1000] and near(noisy["measured"][1][3], own.largest(1000)[0] / 1200, 1e-6))
     check("no noise", all(row[3] == 0 for row in quiet["measured"]) and quiet["measured"][1][1] == 1200)
