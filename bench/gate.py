@@ -32,6 +32,12 @@ PATHS = {
     # these contain the polls of an idle core until it sleeps, unless Linux's core answers before that
     "forward of getppid: host core": ("syscall-rtt/detached-spinning/getppid", "begin", "hypervisor", "mode"),
     "forward of a page fault: host core": ("fault-rtt/detached-spinning/first-store", "begin", "hypervisor", "mode"),
+    # from the core's last WFI to the instruction behind the call
+    "wake-up from clock_nanosleep": ("control-loop/detached/clock_nanosleep", "begin", "hypervisor", "wakes"),
+    "wake-up from sleep_until()": ("control-loop/detached/sleep_until", "begin", "hypervisor", "wakes"),
+    "wake-up by a device's interrupt": ("irq-user/detached/alarm", "begin", "hypervisor", "wakes"),
+    # with the polls of an idle core, as above
+    "echo of a host task: its core": ("notify-rtt/detached/echo", 2, "hypervisor", "mode"),
 }
 
 

@@ -13,6 +13,8 @@ from records import LEVELS
 
 SCHEMA = "outrider-bench-2"
 
+WAKES = ("wake/", "control-loop/", "irq-user/")  # programs that sleep between begin and end
+
 # What executes only because somebody waits: not a part of a path's length.
 WAITING = {
     "hypervisor": ("idle", "arch_core_poll", "arch_core_irq_pending", "arch_core_sleep", "close_context",
@@ -64,7 +66,7 @@ def results(records, symbols, counter_hz=None, host=()):
         if label.startswith("count/"):
             item["total"] = {level: _spread([sum(c[level] for n, c in enumerate(i.cores) if n not in host) for i in intervals])
                              for level in LEVELS}  # fmt: skip
-        if label.startswith("wake/"):
+        if label.startswith(WAKES):
             if label.startswith("wake/shared"):
                 item["wakes"], item["wakes_polling"] = noise.wakes_shared(intervals), []
             else:
@@ -263,6 +265,42 @@ def _detach(result, names):
     return _table(["kernel", "what", "kernel", "hypervisor", "polls of the host core", "hypervisor without polls"], rows)
 
 
+WAITS = (
+    ("control-loop/detached/clock_nanosleep", "clock_nanosleep until a time", "detached"),
+    ("control-loop/detached/sleep_until", "libdetach's sleep_until() on the counter", "detached"),
+    ("irq-user/detached/alarm", "a device's interrupt (PL031), irq_wait()", "detached"),
+    ("irq-user/attached/alarm", "the same by Linux's UIO", "attached"),
+)
+
+
+def _waits(result, names):
+    rows = []
+    for name in names:
+        for label, what, thread in WAITS:
+            item = _find(result, name, False).get(label)
+            if item and item.get("wakes"):
+                values, core = item["wakes"], item["interval"][item["begin_core"]]
+                rows.append([name, what, thread, len(values), f"{values[0]:,}", f"**{median(values):,.0f}**", f"{values[-1]:,}",
+                             f"{core['kernel']['min']:,} to {core['kernel']['max']:,}"])  # fmt: skip
+    return _table(["kernel", "waits for", "thread", "times", "minimum", "median", "maximum",
+                   "kernel's instructions on its core, from before the call"], rows)  # fmt: skip
+
+
+TASK_CORE = 2  # of the host task "echo": bench/run
+
+
+def _notify(result, names):
+    rows = []
+    for name in names:
+        for config in ("detached", "attached"):
+            item = _find(result, name, False).get(f"notify-rtt/{config}/echo")
+            if item:
+                core = item["begin_core"]
+                parts = [path(item, *key) for key in ((core, "hypervisor"), (core, "kernel"), (TASK_CORE, "hypervisor"), (TASK_CORE, "user"))]
+                rows.append([name, config, *[f"{n:,.0f}" for n in parts], f"**{sum(parts):,.0f}**"])
+    return _table(["kernel", "thread", "its core: hypervisor", "its core: kernel", "the task's core: hypervisor", "the task", "all"], rows)
+
+
 def functions(result, name, label, limit=40):
     item = _find(result, name, False).get(label)
     if not item or "functions" not in item:
@@ -282,6 +320,8 @@ def _paths(result):
         ("A forward, without waiting (mean)", _forwards(result, names)),
         ("A signal to a thread that computes: from tgkill to the handler's first instruction (the shortest)", _signals(result, names)),
         ("Detach and attach, all cores (most frequent value of each core)", _detach(result, names)),
+        ("From the end of a core's sleep to the instruction behind the call (all levels)", _waits(result, names)),
+        ("A signal to a host task through a channel, and its answer, without waiting (mean)", _notify(result, names)),
         ("The VM's own costs (the least of all measurements)", _micro(result, names)),
     ]
     for name in names[:1]:

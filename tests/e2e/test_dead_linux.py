@@ -9,12 +9,15 @@ import re
 import socket
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from machine import TOP, Guest, read
+from machine import BENCH, BUILD, TOP, Guest, read
+from test_insn import HYPERVISOR, plugin
 
-sys.path.insert(0, str(TOP / "ci"))
+sys.path[:0] = [str(TOP / "ci"), str(TOP / "bench/insn")]
 from outrider.qmp import Qmp  # noqa: E402
+from records import LEVELS, Records, Symbols  # noqa: E402
 
 PANIC = "echo c >/proc/sysrq-trigger"
 HOST_CORE = 3
@@ -23,10 +26,10 @@ HOST_CORE = 3
 class Machine:
     """A guest that may die, and the machine that it leaves behind."""
 
-    def __init__(self, folder, properties="", *options):
+    def __init__(self, folder, properties="", *options, host_cores=str(HOST_CORE)):
         config = folder / "config.dts"
         config.write_text(
-            f'/dts-v1/;\n/ {{ compatible = "outrider,config"; host-cores = <{HOST_CORE}>; {properties} }};\n'
+            f'/dts-v1/;\n/ {{ compatible = "outrider,config"; host-cores = <{host_cores}>; {properties} }};\n'
         )
         path = folder / "qmp"
         self.guest = Guest("--config", config, "--stay", "--qemu=-qmp", f"--qemu=unix:{path},server=on,wait=off", *options)
@@ -58,7 +61,22 @@ class Machine:
         assert self.page, "the page's address is not known"
         self.beats_on()
 
+    def start_program(self, name, words):
+        """A program of bench/ in the background; the page that it shows."""
+        out = f"/tmp/{name}"
+        self.guest.ok(f"{BENCH}/{words} >{out} 2>&1 &\nfor i in $(seq 400); do grep -q ^page {out} && exit 0; sleep 0.05; done; cat {out}; exit 1")
+        page = int(re.search(r"page (0x[0-9a-f]+)", self.guest.ok(f"cat {out}")).group(1), 16)
+        assert page, "the page's address is not known"
+        return page
+
+    def word_beyond(self, page, more, what):
+        """Its first word is larger by so many than it is now."""
+        first = self.words(page, 1)[0]
+        self.wait(lambda: self.words(page, 1)[0] > first + more, what)
+
     def explain(self):
+        if not self.page:
+            return f"{self.where()}\n{self.guest.logs()}"
         return f"{self.hearts()}\n{self.where()}\n{self.guest.logs()}"
 
     def beats_on(self):
@@ -119,8 +137,8 @@ class Machine:
 def machine(tmp_path):
     made = []
 
-    def make(*words):
-        made.append(Machine(tmp_path, *words))
+    def make(*words, **more):
+        made.append(Machine(tmp_path, *words, **more))
         return made[-1]
 
     yield make
@@ -140,6 +158,94 @@ def test_panic_and_keep(machine):
     m.beats_on()
     assert m.level(HOST_CORE) in ("EL0", "EL1"), m.explain()
     assert m.events() == [], "the machine has ended or was reset"
+
+
+def uio(guest):
+    """The real-time clock is for programs from now on."""
+    guest.ok("modprobe hvdetach_uio; D=9010000.pl031\n"
+             "echo $D >/sys/bus/amba/drivers/rtc-pl031/unbind; echo outrider-uio >/sys/bus/amba/devices/$D/driver_override\n"
+             "echo $D >/sys/bus/amba/drivers_probe; [ \"$(cat /sys/class/uio/uio0/name)\" = outrider-uio ]")  # fmt: skip
+
+
+def test_panic_and_loops(machine):
+    """Control loops, by POSIX and by libdetach, and a handler of a device's interrupts miss nothing."""
+    m = machine('on-reset = "keep";', host_cores="1 2 3")
+    uio(m.guest)
+    loops = {how: m.start_program(f"loop{how}", f"control-loop {how} --core {core} --count 0 --page") for core, how in ((1, ""), (2, "-l"))}
+    alarm = m.start_program("alarm", "irq-user --core 3 --count 0 /dev/uio0 page")
+    for page in loops.values():
+        m.word_beyond(page, 100, "a control loop does not run")
+    m.word_beyond(alarm, 1, "no alarm")
+    m.die(PANIC)
+    m.wait_hypervisor("guest asked for reset: vCPUs stop, detached threads run on")
+    m.wait(lambda: m.level(0) == "EL2", "core 0 still runs Linux")
+    alarms = m.words(alarm, 1)[0]
+    for how, page in loops.items():
+        m.word_beyond(page, 1000, f"the control loop stands still: {how}")
+        cycles, _, _, failed = m.words(page, 4)
+        assert not failed, f"{how}: its sleep failed after {cycles} cycles: {failed}"
+    m.word_beyond(alarm, 3, "the device's interrupts do not come any more")
+    now, failed = m.words(alarm, 2)
+    assert not failed and now > alarms, m.explain()
+    assert m.events() == [], "the machine has ended or was reset"
+
+
+def behind_interrupt(interval, core):
+    """What each core has executed from when the hypervisor has an interrupt on `core` until the next alarm is set."""
+    came = next(counts for where, counts in interval.events if where == core)
+    return [{level: after[level] - before[level] for level in LEVELS} for before, after in zip(came, interval.period, strict=True)]
+
+
+def others(cores, levels=LEVELS):
+    return sum(counts[level] for core, counts in enumerate(cores) for level in levels if core != HOST_CORE)
+
+
+def test_interrupt_without_linux(machine, tmp_path):
+    """A device's interrupt and its handling take no instruction of Linux; by the plugin, which counts all cores.
+
+    Each time the core executes the same instructions, none of them at EL1. There are times when no other core executes
+    anything from the interrupt until long after the acknowledgement: so these instructions cause nothing elsewhere. When
+    Linux is dead it is the same, and no other program and no kernel executes anything at any time.
+    """
+    path = tmp_path / "insn.txt"
+    deliver = Symbols(Path(BUILD or TOP / "build"), 0x40200000).address("irq_deliver")
+    m = machine('on-reset = "keep";', *plugin(path, f"hv={HYPERVISOR},mark=5@{deliver:#x}"))
+    uio(m.guest)
+    program = "irq-user --gap 500000"
+    m.guest.ok(f"{BENCH}/{program} --config attached --cpu 0 --count 3 /dev/uio0", timeout=300)
+    m.guest.ok(f"{BENCH}/{program} --config alive --core {HOST_CORE} --count 15 /dev/uio0", timeout=300)
+    page = m.start_program("alarm", f"{program} --config dead --core {HOST_CORE} --count 0 /dev/uio0 page")
+    m.word_beyond(page, 2, "no alarm")
+    m.die(PANIC)
+    m.wait_hypervisor("guest asked for reset: vCPUs stop, detached threads run on")
+    m.word_beyond(page, 7, "the device's interrupts do not come any more")
+    m.qmp.command("quit")
+    m.wait_end()
+    for _ in range(100):
+        records = Records(path)
+        if records.complete:
+            break
+        time.sleep(0.1)
+    assert records.complete, "the plugin's file has no end"
+    # those that were waited for, and ended; the last have begun when Linux was dead
+    attached, alive, dead = (
+        [i for i in records.intervals[f"irq-user/{name}/alarm"] if i.period and i.own("wfi") and i.events] for name in ("attached", "alive", "dead")
+    )
+    dead = dead[-5:]
+    assert len(attached) >= 2 and len(alive) >= 10 and len(dead) == 5
+    # that it would be seen
+    for i in attached:
+        assert sum(core["kernel"] for core in behind_interrupt(i, 0)) > 1000
+    # the same each time, dead or alive, and the hypervisor's
+    ways = {tuple(i.since_wfi.items()) for i in alive + dead}
+    print(f"from the interrupt to the program: {ways}")
+    assert len(ways) == 1
+    assert all(i.begin_core == i.end_core == HOST_CORE and i.period[HOST_CORE]["kernel"] == 0 for i in alive + dead)
+    # nobody else
+    quiet = [others(behind_interrupt(i, HOST_CORE)) for i in alive]
+    print(f"all other cores meanwhile: {quiet}")
+    assert 0 in quiet
+    assert [others(i.period, ("user", "kernel", "vmm")) for i in dead] == [0] * 5
 
 
 def test_panic_and_keep_with_calls(machine):

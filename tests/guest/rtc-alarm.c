@@ -26,25 +26,6 @@ enum { DR, MR, LR, CR, IMSC, RIS, MIS, ICR };
 static volatile uint32_t *rtc;
 static struct irq alarm_irq;
 
-static uint64_t linux_count(void)
-{
-    char line[512];
-    uint64_t sum = 0, count;
-    FILE *file = fopen("/proc/interrupts", "r");
-
-    CHECK(file);
-    while (fgets(line, sizeof(line), file)) {
-        char *at = strchr(line, ':');
-        int used;
-        if (!strstr(line, "outrider-uio") || !at)
-            continue;
-        for (at++; sscanf(at, " %lu%n", &count, &used) == 1; at += used)
-            sum += count;
-    }
-    fclose(file);
-    return sum;
-}
-
 static struct ord_ioc_thread stat_self(void)
 {
     struct ord_ioc_thread thread;
@@ -90,9 +71,9 @@ int main(int argc, char **argv)
 
     for (int round = 0; round < 2; round++) {
         uint64_t attached = argc > 3 ? 0 : count;
-        before = linux_count();
+        before = interrupts_count("outrider-uio");
         alarms(attached);
-        now = linux_count();
+        now = interrupts_count("outrider-uio");
         if (now - before < attached)
             test_fail("attached: Linux has seen %lu interrupts, not %lu", (unsigned long)(now - before),
                       (unsigned long)attached);
@@ -101,13 +82,13 @@ int main(int argc, char **argv)
         if (error)
             test_fail("detach: %s", strerror(-error));
         alarms(1); /* gets it granted, and its pages */
-        before = linux_count();
+        before = interrupts_count("outrider-uio");
         CHECK(becomes_detached());
         begin = stat_self();
         CHECK(becomes_detached());
         alarms(count);
         end = stat_self();
-        now = linux_count();
+        now = interrupts_count("outrider-uio");
         if (now != before)
             test_fail("detached: Linux has seen %lu interrupts", (unsigned long)(now - before));
         /* the two ioctls */

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A notification to the host task at the other end of a channel, and its answer: from notify_signal() to the
+ * first instruction behind notify_wait(). The channel is "echo", the task tasks/test/echo.c. Of a detached
+ * thread the hypervisor does all of it.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bench.h"
+
+#define detach_self library_detach_self
+#define attach_self library_attach_self
+#include <detach.h>
+#undef detach_self
+#undef attach_self
+
+#define WARM_UP 10
+
+static struct notify echo;
+
+static inline void signal_and_wait(bool marked)
+{
+    uint64_t count;
+    int signalled, waited;
+
+    if (marked)
+        insn_begin();
+    signalled = notify_signal(&echo);
+    waited = notify_wait(&echo, 0, &count);
+    if (marked)
+        insn_end();
+    if (signalled || waited || count != 1)
+        test_fail("%s, %s, %lu answers", strerror(-signalled), strerror(-waited), (unsigned long)count);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b;
+    int error;
+
+    bench_options(&b, argc, argv);
+    error = notify_open(&echo, "echo");
+    if (error)
+        test_fail("channel echo: %s", strerror(-error));
+    CHECK(!mlockall(MCL_CURRENT | MCL_FUTURE));
+    bench_detach(&b);
+    for (int i = 0; i < WARM_UP; i++) /* gets it granted */
+        signal_and_wait(false);
+    CHECK(b.core == ORD_CORE_ANY || becomes_detached());
+    bench_label(&b, "echo");
+    for (uint64_t i = 0; i < b.count; i++) {
+        uint64_t start = counter();
+        signal_and_wait(true);
+        bench_ticks(counter() - start);
+        bench_gap(&b);
+    }
+    insn_hist_start();
+    for (uint64_t i = 0; i < b.count; i++) {
+        signal_and_wait(false);
+        bench_gap(&b);
+    }
+    insn_hist_stop();
+    bench_label(&b, "end");
+    bench_report("echo");
+    notify_close(&echo);
+    return test_pass("%s", b.config);
+}
