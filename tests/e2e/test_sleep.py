@@ -122,6 +122,7 @@ echo $D >/sys/bus/amba/drivers_probe; rmmod hvdetach_uio; [ -e /sys/bus/amba/dri
 """
 
 
+@FIRST
 def test_interrupt(two):  # noqa: F811
     """A device's interrupts, by UIO and in a detached thread; both threads may ask for it, one has it."""
     two.ok(UIO + "rtc-alarm /dev/uio0 3; s=$?" + NO_UIO, timeout=300)

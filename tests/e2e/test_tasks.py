@@ -48,11 +48,16 @@ def wait_log(guest, words, count=1):
     raise AssertionError(f"the hypervisor's console does not say {count} times: {words}\n{guest.logs()}")
 
 
-def test_samples_are_complete(boot):
+KERNELS = pytest.mark.parametrize("kernel", ["6.1", "6.12", "rt"])
+
+
+@KERNELS
+@pytest.mark.first_kernel
+def test_samples_are_complete(boot, kernel):
     """The example: each sample of the task arrives in Linux's file, in order, and none was taken before its time."""
     guest = boot(
         'sampler { core = <2>; priority = <200>; args = "2000"; console; };',
-        'samples { task = "sampler"; size = <0x400000>; };', ["sampler"],
+        'samples { task = "sampler"; size = <0x400000>; };', ["sampler"], "--kernel", kernel,
     )  # fmt: skip
     guest.ok(f"{LOG} 3000 /tmp/log && cp /tmp/log /mnt/host/io/log", timeout=300)
     rows = [tuple(map(int, line.split())) for line in (guest.io / "log").read_text().splitlines()]
@@ -66,11 +71,14 @@ def test_samples_are_complete(boot):
     assert re.search(r"samples, 0 lost", guest.hypervisor_log()), guest.logs()
 
 
-def test_channel(boot):
+@KERNELS
+@pytest.mark.first_kernel
+def test_channel(boot, kernel):
     """The device in all ways, by a program in Linux and detached; the module goes and comes back."""
     guest = boot(
         'echo { core = <2>; console; }; template { core = <2>; priority = <50>; console; };',
         'echo { task = "echo"; size = <0x10000>; }; between { task = "echo", "template"; };', ["echo", "template"],
+        "--kernel", kernel,
     )  # fmt: skip
     assert guest.ok("stat -c %a:%F /dev/outrider/echo").strip() == "660:character special file"
     assert guest.ok("ls /dev/outrider").split() == ["echo"], "a channel between tasks is none of Linux's"
