@@ -137,8 +137,8 @@ struct ord_ioc_stat {
  * among those which were detached through this open file, in whatever process: an open file is shared with
  * children. There before wait() reports the thread's process; tid and tgid as its own pid namespace had
  * them. ESRCH: none has ended yet.
- * ORD_IOC_ENDED (struct ord_ioc_list): those of all of them, oldest first. From the first ORD_IOC_GROUP on the
- * last ORD_CONTEXT_MAX are kept, before that the last one.
+ * ORD_IOC_ENDED (struct ord_ioc_list): those of all of them, oldest first. From the first ORD_IOC_GROUP on
+ * the last ORD_CONTEXT_MAX are kept, before that the last one.
  */
 
 /*
@@ -236,7 +236,7 @@ struct ord_ioc_irq {
     int32_t fd;
     uint32_t intid; /* out: what the host calls want */
 };
-#define ORD_IOC_IRQ _IOWR('o', 0x0b, struct ord_ioc_irq)
+#define ORD_IOC_IRQ   _IOWR('o', 0x0b, struct ord_ioc_irq)
 #define ORD_IOC_ENDED _IO('o', 0x0c) /* as LIST */
 
 /* On /dev/outrider/NAME: grants the channel to the calling thread, which is detached, for its host calls.

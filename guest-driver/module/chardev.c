@@ -20,8 +20,8 @@
 /* An open file; outlives it as long as a thread that was detached through it. */
 struct hvd_file {
 	refcount_t refs;
-	raw_spinlock_t lock; /* the rest */
-	u32 capacity; /* of records, a ring */
+	raw_spinlock_t lock;  /* the rest */
+	u32 capacity;         /* of records, a ring */
 	u64 ended, kept_from; /* numbers of threads: how many have ended; the first whose record is here */
 	struct ord_ioc_thread *record;
 	struct ord_ioc_thread last; /* the ring of a file that detaches one thread */
