@@ -168,6 +168,13 @@ void vcpu_thread(void *argument)
         else if (call_notify_wait(vcpu->notify_cap, &bits) != ORD_OK)
             break;
     }
+    /*
+     * Interrupts that are pending in its list registers could end its core's sleep at once, again and again.
+     * In the distributor all stay as they are: detached threads may have some of them.
+     */
+    status_t status = call_vcpu_reset(vcpu->cap);
+    if (status != ORD_OK)
+        log_line("vCPU %u cannot be reset (%ld)", vcpu->index, (long)status);
     vcpu_stay(vcpu);
     call_thread_exit();
 }
