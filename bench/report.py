@@ -286,7 +286,7 @@ def _waits(result, names):
                    "kernel's instructions on its core, from before the call"], rows)  # fmt: skip
 
 
-TASK_CORE = 2  # of the host task "echo": bench/run
+TASK_CORE = 4  # of the host task "echo": bench/run
 
 
 def _notify(result, names):

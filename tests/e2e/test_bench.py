@@ -17,13 +17,17 @@ QUANTUM = 1 << 20
 FTQ_UNIT = 71  # instructions; bench/programs/fwq.c
 
 
+def bench_run(*words):
+    build = ["--build", BUILD] if BUILD else []
+    return subprocess.run([str(TOP / "bench/run"), *map(str, words), *build], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
     """One run of bench/run --check: (the JSON file, the folder with the reports, what was left in the guest)."""
     folder = tmp_path_factory.mktemp("bench")
-    build = ["--build", BUILD] if BUILD else []
-    done = subprocess.run([str(TOP / "bench/run"), "--check", "--out", str(folder / "out"), "--keep", str(folder / "keep"), *build],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # fmt: skip
+    done = bench_run("--check", "--out", folder / "out", "--keep", folder / "keep")
     assert done.returncode == 0, done.stdout
     return json.loads((folder / "out/check.json").read_text()), folder / "out", folder / "keep/6.1-outrider/share"
 
@@ -95,7 +99,7 @@ def test_one_exit_each(results):
         item = results[f"hvbench//{label}"]
         assert own(item, "hv-sync")["mode"] in ((1,) if "vmm" not in label and "mmio" not in label else (2,)), label
         assert (own(item, "vmm")["mode"] > 0) == (label in ("call-to-vmm", "mmio-read")), label
-    assert own(results["hvbench//timer"], "hv-irq")["min"] >= 1
+    assert own(results["hvbench//timer"], "hv-irq")["mode"] >= 1  # on a slow machine one has come before it is waited for
     for label in ("ipi-to-idle", "ipi-to-computing"):
         assert len(results[f"hypercall/idle/{label}"]["events"]) > 0
 
@@ -109,6 +113,32 @@ def test_noise(checked, results):
     assert results["fwq/attached+hackbench/fwq"]["noise"]["stolen"]
     run = checked[0]["runs"][0]
     assert ["detached", "trace-buffer", run["rounds"]] in run["operations"]
+
+
+def test_shared_core(results):
+    """Beside a CPU of Linux: that CPU gets its share out of the loop's quanta, and a wake-up is the hypervisor's, a little longer."""
+    item = results["fwq/shared+hackbench/fwq"]
+    assert item["noise"]["own"] == QUANTUM
+    assert results["wake/shared+hackbench/nanosleep"]["begin_core"] == item["begin_core"] == 2
+    least = [results[f"wake/{variant}+hackbench/nanosleep"]["wakes"][0] for variant in ("detached", "shared", "attached")]
+    assert 100 < least[0] < least[1] < least[2], least
+
+
+def test_gate(tmp_path):
+    """No hot path is longer than the checked-in table says; one that had become longer would be seen."""
+    done = bench_run("--gate", "--keep", tmp_path)
+    assert done.returncode == 0, done.stdout
+    table = json.loads((TOP / "bench/results/gate.json").read_text())
+    for name, path in table["paths"].items():
+        line = next(line for line in done.stdout.splitlines() if line.startswith(f"{name}  "))
+        path["count"] = int(line[45:].split()[0].replace(",", ""))
+    # the same measurement against tables in which a path was a fifth shorter
+    for name in ("hypercall", "wake-up, shared core"):
+        shorter = {**table["paths"], name: {"count": table["paths"][name]["count"] * 4 // 5, "within": 0}}
+        (tmp_path / "gate.json").write_text(json.dumps({**table, "paths": shorter}))
+        again = bench_run("--gate", "--again", "--keep", tmp_path, "--out", tmp_path)
+        assert again.returncode == 1, again.stdout
+        assert [line for line in again.stdout.splitlines() if "LONGER" in line and f": {name}: " in line], again.stdout
 
 
 def test_reports(checked):
