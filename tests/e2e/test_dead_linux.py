@@ -203,15 +203,16 @@ def others(cores):
 def test_interrupt_without_linux(machine, tmp_path):
     """A device's interrupt and its handling take no instruction of Linux; by the plugin, which counts all cores.
 
-    Each time the core executes the same instructions, none of them at EL1. There are times when no other core executes
-    anything from the interrupt until long after the acknowledgement: so these instructions cause nothing elsewhere. When
-    Linux is dead it is the same, and nobody else executes anything at any time, not even the hypervisor.
+    Each time the core executes the same instructions, none of them at EL1, whether Linux is alive or dead. While it is alive and
+    idle, mostly no other core executes anything from the interrupt until long after the acknowledgement; at times one has
+    something of its own to do, and the emulator may be late with what was caused, so one time without proves little. When Linux is
+    dead no other core has anything of its own: there it is none in all of the time.
     """
     path = tmp_path / "insn.txt"
     deliver = Symbols(Path(BUILD or TOP / "build"), 0x40200000).address("irq_deliver")
     m = machine('on-reset = "keep";', *plugin(path, f"hv={HYPERVISOR},mark=5@{deliver:#x}"))
     uio(m.guest)
-    program = "irq-user --gap 500000"
+    program = "irq-user --gap 1000000"
     m.guest.ok(f"{BENCH}/{program} --config attached --cpu 0 --count 3 /dev/uio0", timeout=300)
     m.guest.ok(f"{BENCH}/{program} --config alive --core {HOST_CORE} --count 15 /dev/uio0", timeout=300)
     page = m.start_program("alarm", f"{program} --config dead --core {HOST_CORE} --count 0 /dev/uio0 page")
@@ -244,7 +245,7 @@ def test_interrupt_without_linux(machine, tmp_path):
     # nobody else
     quiet = [others(behind_interrupt(i, HOST_CORE)) for i in alive]
     print(f"all other cores meanwhile: {quiet}")
-    assert 0 in quiet
+    assert quiet.count(0) > len(quiet) / 2
     assert [others(i.period) for i in dead] == [0] * 5
 
 
