@@ -61,7 +61,7 @@ HACKBENCH = "(while :; do hackbench -g 2 -f 4 -l 200; done) >/dev/null 2>&1 & lo
 LOOP = f"{BENCH}/control-loop"
 
 
-# sleeps: of $pid; past N: until there are more than so many
+# sleeps: of $pid; past N: until there are more than so many, which are $n then
 SLEEPS = """
 sleeps() { hvctl stat --json $pid 2>/dev/null | tr -d ' \\n' | sed -n 's/.*"sleeps":\\([0-9]*\\).*/\\1/p'; }
 past() { for i in $(seq 3000); do n=$(sleeps); [ "${n:-0}" -gt $1 ] && return; kill -0 $pid || return; sleep 0.1; done; return 1; }
@@ -74,7 +74,7 @@ def test_control_loop(two, how):  # noqa: F811
     """The 2016 paper's, a period of 1 ms, 10,000 times beside hackbench: each wake-up is the hypervisor's, none needs Linux."""
     two.ok(
         HACKBENCH + SLEEPS + f"hvctl run --core 2 -- {LOOP} {how} -n 0 -H /tmp/histogram >/tmp/out & pid=$!\n"
-        "past 100 && hvctl stat --json $pid >/mnt/host/io/first && past $((n + 10000)) && hvctl stat --json $pid >/mnt/host/io/last || exit 1\n"
+        "past 100 && hvctl stat --json $pid >/mnt/host/io/first && past 0 && past $((n + 10000)) && hvctl stat --json $pid >/mnt/host/io/last || exit 1\n"
         "kill -INT $pid; wait $pid && cat /tmp/out && grep -q ^PASS: /tmp/out",
         timeout=600,
     )
