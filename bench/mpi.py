@@ -48,7 +48,7 @@ def collect(share, counted, options):
     for path in sorted(share.glob("*.json")):
         report = json.loads(path.read_text().splitlines()[0])
         name, ranks = path.stem, len(report["ranks"])
-        variant, load, _ = name.split("+")
+        variant, load, *_ = name.split("+")
         ticks = {what: [list(map(int, (share / f"{name}-{r}_{what}.dat").read_text().split())) for r in range(ranks)]
                  for what in ("times", "barriers", "empty")}  # fmt: skip
         lost = counted[f"{LABEL}{name}/fwq"]
@@ -109,12 +109,29 @@ def _ticks(one, hop, run):
             "error_together": _error(together + tree, measured)}  # fmt: skip
 
 
+def _what(run):
+    return run["variant"], run["load"], run["report"]["work"]
+
+
+def works(result):
+    """Of the runs with most ranks, by work: how long a phase was, in instructions and ticks."""
+    most = max(run["ranks"] for run in result["runs"])
+    rows = []
+    for run in sorted((r for r in result["runs"] if r["ranks"] == most), key=lambda r: (r["variant"], r["load"], r["report"]["work"])):
+        quiet = [max(row) for row in zip(*_quiet(run))]
+        report = run["report"]
+        rows.append({"variant": run["variant"], "load": run["load"], "ranks": most, "work": report["work"], "phases": report["samples"], "quiet": len(quiet),
+                     "lost": mean(quiet) if quiet else None, "ticks": report["run_ticks"] / report["samples"],
+                     "least_ticks": min(map(min, run["ticks"]["times"]))})  # fmt: skip
+    return rows
+
+
 def compare(result, traces=None):
     """Rows for each run of two ranks and more, beside the run of one rank in the same boot, with the same load, and the trace of
     fwq: traces[variant, load]."""
     rows = []
     for run in result["runs"]:
-        same = {r["ranks"]: r for r in result["runs"] if (r["variant"], r["load"]) == (run["variant"], run["load"])}
+        same = {r["ranks"]: r for r in result["runs"] if _what(r) == _what(run)}
         if run["ranks"] == 1 or 1 not in same or 2 not in same:
             continue
         # the cost of a hop is that of the smallest barrier, up and down

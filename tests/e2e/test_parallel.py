@@ -2,11 +2,12 @@
 """OpenMP and MPI programs: the same result detached as attached, with one thread detached and with all of them."""
 
 import json
+import subprocess
 
 import pytest
 from conftest import PACKAGES
 from hvctl import Hvctl
-from machine import run_guest
+from machine import BUILD, TOP, run_guest
 
 EACH = pytest.mark.parametrize("_riders", ["6.1", "6.12", "rt"], indirect=True)
 FULL = pytest.mark.parametrize("_riders", ["6.1"], indirect=True)
@@ -169,3 +170,23 @@ def test_mpi_fwq_native():
     """The same program without Outrider."""
     run = run_guest("--native", "--smp", "3", "--packages", PACKAGES, command=f"{MPI_FWQ.format(idle=0)} -n 2 {FWQ}").ok()
     assert not any(rank["detached"] or rank["syscalls"] for rank in fwq_report(run.out, 2))
+
+
+@pytest.mark.slow
+def test_mpi_fwq_counted(tmp_path):
+    """bench/scale --measure: by the plugin's count, detached ranks lose nothing, others do; each quantum of each rank is counted."""
+    samples = 12
+    build = ["--build", BUILD] if BUILD else []
+    done = subprocess.run([str(TOP / "bench/scale"), "--measure", "--samples", str(samples), "--configs", "outrider", "--loads", "idle", "--runs", "1:17,3:19",
+                           "--mpi", str(tmp_path / "mpi.json"), "--packages", PACKAGES, *build],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    runs = json.loads((tmp_path / "mpi.json").read_text())["runs"]
+    assert {(run["variant"], run["ranks"], run["report"]["work"]) for run in runs} == {(v, *r) for v in ("attached", "detached") for r in ((1, 1 << 18), (3, 1 << 20))}
+    lost = {"attached": 0, "detached": 0}
+    for run in runs:
+        assert run["report"]["barriers_held"] == samples and len(run["stolen"]) == run["ranks"] == len(run["ticks"]["times"])
+        assert all(len(rank) == samples for rank in (*run["stolen"], *run["ticks"]["times"], *run["ticks"]["empty"])), run
+        assert all(rank["detached"] == (run["variant"] == "detached") for rank in run["report"]["ranks"])
+        lost[run["variant"]] += sum(stolen for rank in run["stolen"] for stolen, _ in rank)
+    assert lost["detached"] == 0 and lost["attached"] > 0, lost

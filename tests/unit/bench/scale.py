@@ -122,15 +122,15 @@ def test_records():
     def line(core, mark, x0, *counts):
         return f"M 0 {core} {mark} {x0:x} " + " ".join(f"{n} {k} {h} 0 0 {h // 3}" for n, k, h in counts) + " 0 0 0 0\n"
 
-    text = "I cores=2 counters=6 addresses=0\nL other/x\n" + line(0, 0, 0, (0, 0, 0), (0, 0, 0)) + "L mpi-fwq/a+idle+2/fwq\nL mpi-fwq/a+idle+2/fwq\n"
+    text = "I cores=2 counters=6 addresses=0\nL other/x\n" + line(0, 0, 0, (0, 0, 0), (0, 0, 0)) + "L mpi-fwq/a+idle+2+19/fwq\nL mpi-fwq/a+idle+2+19/fwq\n"
     text += line(0, 0, 0, (5, 5, 5), (1, 1, 1)) + line(1, 0, 1 << 32, (50, 9, 9), (7, 1, 1))
     text += line(1, 1, 1, (90, 70, 9), (107, 1, 1)) + line(0, 1, 0, (105, 75, 9), (900, 800, 1))
     text += line(1, 0, 1 << 32 | 1, (0, 0, 0), (200, 50, 10)) + line(0, 0, 1, (200, 80, 9), (0, 0, 0))
     text += line(0, 1, 1, (300, 80, 9), (0, 0, 0)) + line(1, 1, 9, (0, 0, 0), (303, 50, 20))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "insn.txt"
-        path.write_text(text + "L mpi-fwq/a+idle+2/end\nE end\n")
-        check("stolen, by rank", mpi.stolen(path) == {"mpi-fwq/a+idle+2/fwq": {0: [[74, 2], [0, 0]], 1: [[0, 0], [13, 3]]}})
+        path.write_text(text + "L mpi-fwq/a+idle+2+19/end\nE end\n")
+        check("stolen, by rank", mpi.stolen(path) == {"mpi-fwq/a+idle+2+19/fwq": {0: [[74, 2], [0, 0]], 1: [[0, 0], [13, 3]]}})
 
 
 def made_up(ranks, stolen, times, empty, run_ticks):
@@ -152,6 +152,12 @@ def test_compare():
     check("its error", near(i["error_one"], (1000 + 400 * largest) / 1200 - 1) and i["error_trace"] is None)
     (row,) = mpi.compare({"runs": [one, two]}, {("native", "idle"): [0, 80]})
     check("predicted from a trace", near(row["instructions"]["trace"], 60) and near(row["instructions"]["error_trace"], 1060 / 1200 - 1))
+    (row,) = mpi.works({"runs": [one, two]})
+    check("by work", (row["work"], row["quiet"], row["lost"], row["ticks"], row["least_ticks"]) == (1000, 4, 200, 37.5, 10))
+    other = made_up(2, [[0], [0]], [[1], [1]], [[1], [1]], 9)
+    other["report"]["work"] = 10
+    check("only the same work is compared", mpi.compare({"runs": [one, two, other]}) == rows)
+    check("each work", [row["work"] for row in mpi.works({"runs": [two, other]})] == [10, 1000])
     two["stolen"][0][1][1] = 5
     (row,) = mpi.compare({"runs": [one, two]})
     check("a phase with polls is left out", row["instructions"]["phases"] == 3 and near(row["instructions"]["measured"], 400 / 3))
