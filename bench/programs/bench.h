@@ -51,6 +51,17 @@ struct disturbance {
 };
 struct disturbance bench_disturbance(bool more);
 
+/*
+ * Of programs whose interval has no system call of Linux: a loop of so many rounds of two instructions at its
+ * end. With BENCH_ROUNDS_MORE they are HVBENCH_DISTURB_MAX instructions more than with BENCH_ROUNDS, exactly.
+ */
+#define BENCH_ROUNDS      1
+#define BENCH_ROUNDS_MORE (BENCH_ROUNDS + HVBENCH_DISTURB_MAX / 2)
+static inline void bench_more(uint64_t rounds)
+{
+    __asm__ volatile("1: subs %0, %0, #1\n\tb.ne 1b" : "+r"(rounds)::"cc");
+}
+
 /* Names the intervals that follow: "PROGRAM/CONFIG/NAME". */
 void bench_label(const struct bench *b, const char *name);
 

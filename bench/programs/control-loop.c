@@ -49,7 +49,8 @@ static const char usage[] =
     "  -c, --core N          detach to this host core\n"
     "      --cpu N           stay on this CPU of Linux\n"
     "      --page            print where struct look is in physical memory\n"
-    "      --config NAME     what the plugin's results are to be called";
+    "      --config NAME     what the plugin's results are to be called\n"
+    "      --disturb 0|1000  that many instructions more in what the plugin measures";
 
 /* For those who look from outside. */
 struct look {
@@ -69,6 +70,7 @@ static struct {
     uint64_t period; /* ns */
     uint64_t count;  /* 0: no end */
     uint64_t rounds;
+    uint64_t disturb; /* rounds in each interval, for a check of the plugin's figures */
     bool libdetach, page;
     const char *histogram_name, *out_name;
     FILE *histogram, *out;
@@ -136,6 +138,7 @@ static void parse(int argc, char **argv)
                                             {"cpu", required_argument, NULL, 'P'},
                                             {"page", no_argument, NULL, 'A'},
                                             {"config", required_argument, NULL, 'g'},
+                                            {"disturb", required_argument, NULL, 'd'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     int option;
@@ -172,6 +175,9 @@ static void parse(int argc, char **argv)
         case 'g':
             o.bench.config = optarg;
             break;
+        case 'd':
+            o.disturb = number("disturb", optarg, 0, HVBENCH_DISTURB_MAX) ? BENCH_ROUNDS_MORE : BENCH_ROUNDS;
+            break;
         case 'h':
             printf("usage: control-loop %s\n", usage);
             exit(0);
@@ -201,6 +207,13 @@ static int64_t now(void)
     return (int64_t)t.tv_sec * NS + t.tv_nsec;
 }
 
+static inline int sleep_to(const struct timespec *t)
+{
+    if (o.libdetach)
+        return -sleep_until(DETACH_CLOCK_COUNTER, t);
+    return clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, t, NULL);
+}
+
 /* 0, or an errno. */
 static int wait_for_time(int64_t time)
 {
@@ -208,10 +221,19 @@ static int wait_for_time(int64_t time)
     int result;
 
     insn_begin();
-    if (o.libdetach)
-        result = -sleep_until(DETACH_CLOCK_COUNTER, &t);
-    else
-        result = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+    result = sleep_to(&t);
+    insn_end();
+    return result;
+}
+
+static int wait_disturbed(int64_t time)
+{
+    struct timespec t = {.tv_sec = time / NS, .tv_nsec = time % NS};
+    int result;
+
+    insn_begin();
+    result = sleep_to(&t);
+    bench_more(o.disturb);
     insn_end();
     return result;
 }
@@ -251,7 +273,7 @@ static void loop(void)
     int64_t next = now() + (int64_t)o.period;
 
     while (!stop && (!o.count || r.cycles < o.count)) {
-        int error = wait_for_time(next);
+        int error = o.disturb ? wait_disturbed(next) : wait_for_time(next);
         uint64_t ticks = counter();
         int64_t late = now() - next;
         if (error == EINTR)

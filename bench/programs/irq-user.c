@@ -43,17 +43,37 @@ static void set_alarm(void)
     while ((int32_t)(rtc[DR] - rtc[MR]) > 0 && !(rtc[RIS] & 1));
 }
 
-static void one(const struct bench *b)
+static int wait_marked(uint64_t until)
+{
+    int result;
+
+    insn_begin();
+    result = irq_wait(&alarm_irq, until);
+    insn_end();
+    return result;
+}
+
+static int wait_disturbed(uint64_t until, uint64_t rounds)
+{
+    int result;
+
+    insn_begin();
+    result = irq_wait(&alarm_irq, until);
+    bench_more(rounds);
+    insn_end();
+    return result;
+}
+
+/* rounds: of a disturbance; 0: none. */
+static void one(const struct bench *b, uint64_t rounds)
 {
     int result;
 
     set_alarm();
     uint64_t until = counter() + PATIENCE * counter_hz();
-    do {
-        insn_begin();
-        result = irq_wait(&alarm_irq, until);
-        insn_end();
-    } while (result == -EINTR);
+    do
+        result = rounds ? wait_disturbed(until, rounds) : wait_marked(until);
+    while (result == -EINTR);
     if (result || !(rtc[RIS] & 1)) {
         look->failed++;
         test_fail("alarm %lu: %s, raw status %u", (unsigned long)look->alarms, strerror(-result), rtc[RIS]);
@@ -74,23 +94,36 @@ static struct ord_ioc_thread stat_self(void)
     return thread;
 }
 
+static void self_test(const struct bench *b)
+{
+    for (int more = 0; more < 2; more++) {
+        bench_label_disturbed(b, "alarm", more);
+        for (uint64_t i = 0; i < b->count; i++)
+            one(b, more ? BENCH_ROUNDS_MORE : BENCH_ROUNDS);
+    }
+}
+
 static void measure(const struct bench *b)
 {
-    for (uint64_t i = 0; !b->count || i < b->count; i++)
-        one(b);
+    if (b->disturb) {
+        self_test(b);
+    } else {
+        bench_label(b, "alarm");
+        for (uint64_t i = 0; !b->count || i < b->count; i++)
+            one(b, 0);
+    }
+    bench_label(b, "end");
 }
 
 /* The same, with a look at what Linux has to do with it: nothing. */
 static void measure_detached(const struct bench *b)
 {
-    one(b); /* gets it granted */
+    one(b, 0); /* gets it granted */
     uint64_t before = interrupts_count("outrider-uio");
     CHECK(becomes_detached());
     struct ord_ioc_thread begin = stat_self();
     CHECK(becomes_detached());
-    bench_label(b, "alarm");
     measure(b);
-    bench_label(b, "end");
     struct ord_ioc_thread end = stat_self();
     uint64_t seen = interrupts_count("outrider-uio") - before;
     if (seen)
@@ -128,10 +161,8 @@ int main(int argc, char **argv)
     }
     bench_detach(&b);
     if (b.core == ORD_CORE_ANY) {
-        one(&b);
-        bench_label(&b, "alarm");
+        one(&b, 0);
         measure(&b);
-        bench_label(&b, "end");
     } else {
         measure_detached(&b);
         CHECK(attach_self() == 0);

@@ -20,7 +20,8 @@
 
 static struct notify echo;
 
-static inline void signal_and_wait(bool marked)
+/* rounds: of a disturbance; 0: none. */
+static inline __attribute__((always_inline)) void signal_and_wait(bool marked, uint64_t rounds)
 {
     uint64_t count;
     int signalled, waited;
@@ -29,10 +30,39 @@ static inline void signal_and_wait(bool marked)
         insn_begin();
     signalled = notify_signal(&echo);
     waited = notify_wait(&echo, 0, &count);
+    if (rounds)
+        bench_more(rounds);
     if (marked)
         insn_end();
     if (signalled || waited || count != 1)
         test_fail("%s, %s, %lu answers", strerror(-signalled), strerror(-waited), (unsigned long)count);
+}
+
+static void self_test(const struct bench *b)
+{
+    bench_label_disturbed(b, "echo", false);
+    for (uint64_t i = 0; i < b->count; i++)
+        signal_and_wait(true, BENCH_ROUNDS);
+    bench_label_disturbed(b, "echo", true);
+    for (uint64_t i = 0; i < b->count; i++)
+        signal_and_wait(true, BENCH_ROUNDS_MORE);
+}
+
+static void measure(const struct bench *b)
+{
+    bench_label(b, "echo");
+    for (uint64_t i = 0; i < b->count; i++) {
+        uint64_t start = counter();
+        signal_and_wait(true, 0);
+        bench_ticks(counter() - start);
+        bench_gap(b);
+    }
+    insn_hist_start();
+    for (uint64_t i = 0; i < b->count; i++) {
+        signal_and_wait(false, 0);
+        bench_gap(b);
+    }
+    insn_hist_stop();
 }
 
 int main(int argc, char **argv)
@@ -47,21 +77,12 @@ int main(int argc, char **argv)
     CHECK(!mlockall(MCL_CURRENT | MCL_FUTURE));
     bench_detach(&b);
     for (int i = 0; i < WARM_UP; i++) /* gets it granted */
-        signal_and_wait(false);
+        signal_and_wait(false, 0);
     CHECK(b.core == ORD_CORE_ANY || becomes_detached());
-    bench_label(&b, "echo");
-    for (uint64_t i = 0; i < b.count; i++) {
-        uint64_t start = counter();
-        signal_and_wait(true);
-        bench_ticks(counter() - start);
-        bench_gap(&b);
-    }
-    insn_hist_start();
-    for (uint64_t i = 0; i < b.count; i++) {
-        signal_and_wait(false);
-        bench_gap(&b);
-    }
-    insn_hist_stop();
+    if (b.disturb)
+        self_test(&b);
+    else
+        measure(&b);
     bench_label(&b, "end");
     bench_report("echo");
     notify_close(&echo);

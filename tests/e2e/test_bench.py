@@ -59,6 +59,16 @@ def test_wake_disturbed(results):
     assert abs(least[1] - least[0] - MORE) < MORE // 10
 
 
+def test_waits_disturbed(results):
+    """What a detached thread executes behind its core's sleep is the same each time: 1,000 instructions more are 1,000 more."""
+    for label in ("control-loop/detached-{}/clock_nanosleep", "irq-user/detached/alarm+{}"):
+        least = [results[label.format(n)]["wakes"][0] for n in (0, MORE)]
+        assert least[1] - least[0] == MORE, label
+    least = [own(results[f"notify-rtt/detached/echo+{n}"], "user")["min"] for n in (0, MORE)]
+    assert least[1] - least[0] == MORE
+    assert own(results["notify-rtt/detached/echo+0"], "kernel")["max"] == 0
+
+
 def test_quantum_disturbed(results):
     """What is stolen from a quantum is reported as stolen, with its size; of attached and of detached loops."""
     least = []
