@@ -346,7 +346,7 @@ def _published(key):
 
 
 def _plain(text):
-    return text.replace("**", "")
+    return text.replace("**", "").replace("`", "")
 
 
 def _caption(result):
@@ -364,21 +364,23 @@ def plots(result):
                   for run, variant, item in noise.items(result, "fwq", load)]  # fmt: skip
         if panels:
             out[f"fwq-{load}"] = plot.scatter(
-                f"Instructions stolen from each quantum of 1,048,576: {what}", panels,
+                f"Instructions stolen from each quantum of 1,048,576: {_plain(what)}", panels,
                 [*_caption(result), "measured on other hardware: see the text; 0 is on the lowest line"])  # fmt: skip
         series = [(_plain(noise.variant_name(run, variant)), item["wakes"])
                   for run, variant, item in noise.items(result, "wake", load) if item.get("wakes")]  # fmt: skip
         if series:
-            out[f"wake-{load}"] = plot.histogram(f"Wake-up from clock_nanosleep: {what}", series, _caption(result))
+            out[f"wake-{load}"] = plot.histogram(f"Wake-up from clock_nanosleep: {_plain(what)}", series, _caption(result))
     return out
 
 
 def markdown(result, images=()):
+    isolated = dict.fromkeys(f"`{r['append']}`" for r in result["runs"] if r["config"] == "isolated")
     out = ["<!-- SPDX-License-Identifier: BSD-2-Clause -->", f"# {result['command']}", "", "\n".join(_caption(result)) + ".",
-           "Instructions, counted by QEMU's plugin; nothing here is a time. Linux's command line of the isolated one:",
-           "".join(dict.fromkeys(f"`{r['append']}`" for r in result["runs"] if r["config"] == "isolated")) + ".",
-           "", "FIFO: `chrt -f 10` with `kernel.sched_rt_runtime_us=-1`. In the VM, the attached loop runs on CPU 2 and the load on CPUs 0 and 1; "
-           "in all others, the loop runs on core 3 and the load on 0 to 2; on a core of Linux: loop on core 2, load on CPUs 0 to 2."]  # fmt: skip
+           "Instructions, counted by QEMU's plugin; nothing here is a time.",
+           *(["Linux's command line of the isolated one:", "".join(isolated) + "."] if isolated else []), "", "FIFO: `chrt -f 10` with `kernel.sched_rt_runtime_us=-1`. In the VM, the attached loop runs on CPU 2 and the load on CPUs 0 and 1; "
+           "in all others, the loop runs on core 3 and the load on 0 to 2; on a core of Linux: loop on core 2, load on CPUs 0 to 2. "
+           "A wake-up is counted from the core's last WFI to the instruction behind the call; on a core of Linux, which may not wait in one, from the last "
+           "WFI or entry to the hypervisor, whichever is later."]  # fmt: skip
 
     def picture(name):
         return ["", f"![{name}]({name}.svg)", ""] if name in images else []

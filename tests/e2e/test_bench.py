@@ -134,6 +134,19 @@ def test_shared_core(results):
     assert 100 < least[0] < least[1] < least[2], least
 
 
+def test_paper2017(tmp_path):
+    """Debian's cyclictest beside the paper's hackbench: a histogram of each, and proof that the hypervisor woke it up."""
+    done = bench_run("--paper2017", "--kernels", "6.1", "--configs", "outrider", "--loops", 200, "--wakes", 20, "--out", tmp_path)
+    assert done.returncode == 0, done.stdout
+    found = json.loads((tmp_path / "paper2017.json").read_text())["runs"][0]["cyclictest"]
+    assert set(found) == {f"{variant}+{load}" for variant in ("detached", "shared") for load in ("idle", "pipes")}
+    for key, item in found.items():
+        assert item["loops"] == 200 and item["served"]["sleeps"] >= 198 and item["served"]["syscalls"] < 100, (key, item)
+        assert item["served"]["core"] == (3 if key.startswith("detached") else 2), key
+        histogram = (tmp_path / f"paper2017-6.1-{key.replace('+', '-')}.hist").read_text()
+        assert sum(int(line.split()[1]) for line in histogram.splitlines() if line[0] != "#") == 200 - item["overflows"]
+
+
 def test_gate(tmp_path):
     """No hot path is longer than the checked-in table says; one that had become longer would be seen."""
     done = bench_run("--gate", "--keep", tmp_path)
