@@ -3,7 +3,6 @@
 
 import pytest
 from heart import HEART
-from machine import run_guest
 
 CG = "/sys/fs/cgroup/outrider-test"
 
@@ -212,14 +211,3 @@ def test_hibernation_is_refused(sh):
         """heart_start; ! echo disk >/sys/power/state; dmesg | tail -20 | grep -q 'hvdetach: .*hibernat'
         heart_on; heart_stop"""
     )
-
-
-def test_udev():
-    """The module is loaded by Debian's udev, by its alias; everyone may look at the node, the group may use it."""
-    run = run_guest(
-        "--packages", "systemd,udev",
-        command="rmmod hvdetach && [ ! -e /dev/hvdetach ] && systemd-sysusers && /lib/systemd/systemd-udevd --daemon\n"
-        "udevadm trigger --action=add; udevadm settle --timeout=300; stat -c '%A %U %G' /dev/hvdetach; hvctl run -- echo rides",
-        timeout=500,
-    )  # fmt: skip
-    assert run.out == "crw-rw-r-- root outrider\nrides\n", run.explain()
