@@ -115,7 +115,7 @@ class Symbols:
         for path, offset in ((build / "hypervisor/outrider.elf", load_address), (build / "vmm/vmm.elf", 0)):
             text = subprocess.run(["aarch64-linux-gnu-nm", str(path)], stdout=subprocess.PIPE, text=True, check=True).stdout
             for line in text.splitlines():
-                address, kind, name = line.split()
+                address, kind, name = line.split(" ", 2)  # debugging symbols have none
                 if kind in "tT" and not name.startswith("$"):
                     table.append((int(address, 16) + offset, name))
         for line in kallsyms or ():

@@ -50,6 +50,7 @@ struct context {
     /* the core's, from here */
     uint32_t wait; /* enum context_wait */
     uint64_t deadline;
+    uint64_t due;          /* as it was known when the timer was armed; in ticks */
     struct notify *notify; /* that it waits for */
     struct irq *irq;       /* that it has waited for last */
     uint64_t channels;     /* that it may use, of this run */

@@ -14,4 +14,9 @@ size_t strnlen(const char *s, size_t n);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 
+/* Short ones of a known length are done in place. */
+#ifndef memcpy
+#define memcpy(dst, src, n) __builtin_memcpy(dst, src, n)
+#endif
+
 #endif

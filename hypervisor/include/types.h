@@ -19,6 +19,8 @@
 #define MIN(a, b)             ((a) < (b) ? (a) : (b))
 #define MAX(a, b)             ((a) > (b) ? (a) : (b))
 #define CONTAINER_OF(p, t, m) ((t *)((char *)(p)-offsetof(t, m)))
+#define NOINLINE              __attribute__((noinline))
+#define ALWAYS_INLINE         inline __attribute__((always_inline))
 #define MUST_CHECK            __attribute__((warn_unused_result))
 #define NORETURN              __attribute__((noreturn))
 #define PRINTF_LIKE(f, a)     __attribute__((format(printf, f, a)))

@@ -32,6 +32,7 @@ struct vcpu {
     /* Interrupts to be put into list registers: set by any core, taken by the vCPU's. */
     uint32_t pending_private;
     uint32_t pending_any;
+    uint32_t pending_words; /* which of these may not be 0 */
     uint64_t pending_spi[16];
 };
 
@@ -44,6 +45,9 @@ status_t vcpu_run(struct vcpu *v) MUST_CHECK;
 
 /* Leaves the guest: the VMM's thread continues behind vcpu_run with that reason. Own core. */
 void vcpu_exit(struct vcpu *v, enum ord_exit reason);
+
+/* Puts an interrupt among those that wait for a list register. Any core. */
+void vcpu_set_pending(struct vcpu *v, uint32_t intid);
 
 /* Makes a virtual interrupt pending, wakes the vCPU. Any core. */
 void vcpu_pend(struct vcpu *v, uint32_t intid);

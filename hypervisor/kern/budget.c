@@ -57,12 +57,10 @@ static void account(struct budget *b, uint64_t now)
     }
 }
 
-struct thread *budget_choose(struct core *c, struct thread *t)
+NOINLINE struct thread *budget_choose(struct core *c, struct thread *t)
 {
     struct budget *b = &c->budget;
 
-    if (!b->limit)
-        return t;
     bool contended = t && t->context && !list_empty(&c->queue[THREAD_PRIO_GUEST]);
     if (!contended && !b->spends && !b->armed && !b->held)
         return t;

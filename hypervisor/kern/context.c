@@ -298,9 +298,10 @@ void context_time(struct vm *vm)
 
 void context_handle_stop(struct context *c)
 {
-    wait_cancel(c);
-    if (c->thread.state != THREAD_READY)
+    if (c->thread.state != THREAD_READY && !c->wait)
         return;
+    wait_cancel(c);
+    /* Its core may still hold its registers, and must not save them when the frame is somebody else's. */
     arch_context_save(c);
     thread_block(&c->thread);
 }

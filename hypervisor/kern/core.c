@@ -49,6 +49,7 @@ void core_init(struct core *c, uint32_t index, uint64_t mpidr)
 
 struct thread *core_pick(struct core *c)
 {
+#pragma GCC unroll 4
     for (int i = 3; i >= 0; i--)
         if (c->ready_map[i]) {
             unsigned prio = (unsigned)i * 64 + 63 - (unsigned)__builtin_clzll(c->ready_map[i]);
@@ -85,8 +86,8 @@ static void slice_stop(struct core *c)
     timer_stop(&c->slice);
 }
 
-/* t goes on, or runs instead of the one that ran. */
-static void turn(struct core *c, struct thread *t)
+/* t runs instead of the one that ran, or others of its priority are or were ready. */
+static NOINLINE void turn(struct core *c, struct thread *t)
 {
     struct thread *old = c->running;
 
@@ -107,7 +108,6 @@ static void turn(struct core *c, struct thread *t)
         c->slice_armed = true;
         timer_start(&c->slice, arch_counter() + ticks);
     }
-    c->running = t;
 }
 
 void core_notify(struct core *c)
@@ -162,10 +162,14 @@ static void take_registers(struct core *c)
     c->register_count = arch_core_registers(c, c->registers);
 }
 
-void core_drain(struct core *c)
+/* What other cores have asked this one for. */
+static void answer(struct core *c)
 {
+    WRITE_ONCE(c->asked, false);
+    smp_mb(); /* pairs with ask(): what is counted from now on is seen here, or the flag is there again */
+    if (READ_ONCE(core_halted))
+        arch_halt();
     uint32_t asked = atomic_load(&c->barrier_asked);
-
     if (asked != c->barrier_done)
         atomic_store(&c->barrier_done, asked);
     asked = atomic_load(&c->registers_asked);
@@ -173,6 +177,22 @@ void core_drain(struct core *c)
         take_registers(c);
         atomic_store(&c->registers_done, asked);
     }
+}
+
+static uint32_t ask(struct core *c, uint32_t *counter)
+{
+    uint32_t asked = atomic_add(counter, 1u) + 1;
+
+    smp_mb();
+    WRITE_ONCE(c->asked, true);
+    core_notify(c);
+    return asked;
+}
+
+void core_drain(struct core *c)
+{
+    if (READ_ONCE(c->asked))
+        answer(c);
     if (!READ_ONCE(c->mail))
         return;
     struct thread *t = atomic_exchange(&c->mail, (struct thread *)NULL);
@@ -187,11 +207,10 @@ void core_drain(struct core *c)
 
 static bool has_work(const struct core *c)
 {
-    return READ_ONCE(c->mail) || READ_ONCE(c->barrier_asked) != c->barrier_done ||
-           READ_ONCE(c->registers_asked) != c->registers_done;
+    return READ_ONCE(c->mail) || READ_ONCE(c->asked);
 }
 
-static void idle(struct core *c)
+static NOINLINE void idle(struct core *c)
 {
     slice_stop(c);
     c->mode = CORE_POLL;
@@ -211,15 +230,18 @@ static void idle(struct core *c)
 struct thread *core_leave(struct core *c)
 {
     for (;;) {
-        if (READ_ONCE(core_halted))
-            arch_halt();
-        core_drain(c);
-        struct thread *t = budget_choose(c, core_pick(c));
+        if (has_work(c))
+            core_drain(c);
+        struct thread *t = core_pick(c);
+        if (c->budget.limit)
+            t = budget_choose(c, t);
         if (!t) {
             idle(c);
             continue;
         }
-        turn(c, t);
+        if (c->slice_armed || has_peers(c, t) || (c->running != t && c->running))
+            turn(c, t);
+        c->running = t;
         if (t->in_guest) {
             vcpu_resume(t->vcpu);
             vcpu_watch(t->vcpu);
@@ -244,8 +266,7 @@ void core_barrier(uint32_t mask)
         struct core *c = &cores[i];
         if (!(mask & BIT(i)) || c == core_self() || atomic_load(&c->mode) != CORE_USER)
             continue;
-        uint32_t asked = atomic_add(&c->barrier_asked, 1u) + 1;
-        core_notify(c);
+        uint32_t asked = ask(c, &c->barrier_asked);
         while ((int32_t)(atomic_load(&c->barrier_done) - asked) < 0 && atomic_load(&c->mode) == CORE_USER)
             cpu_relax();
     }
@@ -262,8 +283,7 @@ bool core_registers(struct core *c)
     }
     if (READ_ONCE(c->mode) == CORE_OFF)
         return false;
-    uint32_t asked = atomic_add(&c->registers_asked, 1u) + 1;
-    core_notify(c);
+    uint32_t asked = ask(c, &c->registers_asked);
     while ((int32_t)(atomic_load(&c->registers_done) - asked) < 0) {
         if (arch_counter() > deadline)
             return false;
@@ -276,7 +296,11 @@ void core_halt_others(void)
 {
     WRITE_ONCE(core_halted, true);
     smp_mb();
-    for (uint32_t i = 0; i < core_count; i++)
-        if (&cores[i] != core_self() && READ_ONCE(cores[i].mode) != CORE_OFF)
+    for (uint32_t i = 0; i < core_count; i++) {
+        if (&cores[i] == core_self())
+            continue;
+        WRITE_ONCE(cores[i].asked, true);
+        if (READ_ONCE(cores[i].mode) != CORE_OFF)
             arch_core_kick(&cores[i]);
+    }
 }

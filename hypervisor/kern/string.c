@@ -3,7 +3,10 @@
 
 #include "types.h"
 
-void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+/* Compilers call these without being asked to. */
+#define USED __attribute__((used))
+
+USED void *(memcpy)(void *restrict dst, const void *restrict src, size_t n)
 {
     unsigned char *d = dst;
     const unsigned char *s = src;
@@ -25,7 +28,7 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
     return dst;
 }
 
-void *memmove(void *dst, const void *src, size_t n)
+USED void *memmove(void *dst, const void *src, size_t n)
 {
     unsigned char *d = dst;
     const unsigned char *s = src;
@@ -37,7 +40,7 @@ void *memmove(void *dst, const void *src, size_t n)
     return dst;
 }
 
-void *memset(void *dst, int c, size_t n)
+USED void *memset(void *dst, int c, size_t n)
 {
     unsigned char *d = dst;
     uint64_t word = 0x0101010101010101ull * (unsigned char)c;
@@ -50,7 +53,7 @@ void *memset(void *dst, int c, size_t n)
     return dst;
 }
 
-int memcmp(const void *a, const void *b, size_t n)
+USED int memcmp(const void *a, const void *b, size_t n)
 {
     const unsigned char *x = a, *y = b;
 

@@ -79,14 +79,20 @@ static void watch(struct timer *timer)
         print("VM %u takes interrupts again", vm->ptab.vmid);
 }
 
-void vcpu_watch(struct vcpu *v)
+static NOINLINE void watch_on(struct vcpu *v)
 {
     uint64_t period = READ_ONCE(v->vm->watchdog);
 
-    if (!period || v->watch_armed)
+    if (!period)
         return;
     v->watch_armed = true;
     timer_start(&v->watch, arch_counter() + MAX(period / WATCH_LOOKS, 1u));
+}
+
+void vcpu_watch(struct vcpu *v)
+{
+    if (!v->watch_armed)
+        watch_on(v);
 }
 
 status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t state_address,
@@ -166,12 +172,20 @@ void vcpu_exit(struct vcpu *v, enum ord_exit reason)
     arch_thread_result(v->thread, ORD_OK, 0);
 }
 
+void vcpu_set_pending(struct vcpu *v, uint32_t intid)
+{
+    if (intid < 32) {
+        atomic_or(&v->pending_private, (uint32_t)BIT(intid));
+        return;
+    }
+    atomic_or(&v->pending_spi[intid / 64], BIT(intid % 64));
+    smp_mb();
+    atomic_or(&v->pending_words, (uint32_t)BIT(intid / 64));
+}
+
 void vcpu_pend(struct vcpu *v, uint32_t intid)
 {
-    if (intid < 32)
-        atomic_or(&v->pending_private, (uint32_t)BIT(intid));
-    else
-        atomic_or(&v->pending_spi[intid / 64], BIT(intid % 64));
+    vcpu_set_pending(v, intid);
     atomic_store(&v->pending_any, 1u);
     if (v->thread->core == core_self()) {
         vcpu_handle_irq(v);

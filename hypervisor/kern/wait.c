@@ -21,7 +21,7 @@
 #define LOOK_SHIFT 10
 #define LOOK_HZ    1000 /* the longest wait without */
 
-static bool read_timebase(const struct ord_timebase *from, struct ord_timebase *to)
+static ALWAYS_INLINE bool read_timebase(const struct ord_timebase *from, struct ord_timebase *to)
 {
     for (int i = 0; i < READ_TRIES; i++) {
         uint32_t seq = atomic_load(&from->seq);
@@ -109,14 +109,34 @@ static bool arm(struct context *c)
     uint64_t at = due;
     if (c->wait == WAIT_CLOCK && due - now > step)
         at -= (due - now) >> LOOK_SHIFT;
+    c->due = due;
     timer_start(&c->timer, at);
     return true;
+}
+
+/*
+ * The timer has fired: is the wait over? As wait_clock_counter() would say, without a division; false also
+ * if that is to be asked.
+ */
+static bool is_over(const struct context *c)
+{
+    uint64_t now = arch_counter();
+    struct ord_timebase t;
+
+    if (c->wait == WAIT_COUNTER)
+        return c->deadline <= now;
+    struct ord_event_page *page = READ_ONCE(c->vm->event_page);
+    if (!page || !read_timebase(&page->timebase, &t) || now - t.cycle_last > UINT32_MAX / 2)
+        return false;
+    return (int64_t)((((now - t.cycle_last) * t.mult + t.fraction) >> t.shift) + t.base - c->deadline) >= 0;
 }
 
 /* The wait goes on or is over: then the thread runs. */
 static void go_on(struct context *c)
 {
-    if (!arm(c)) {
+    if (is_over(c)) {
+        complete(c, c->due);
+    } else if (!arm(c)) {
         wait_interrupt(c);
         return;
     }

@@ -19,6 +19,7 @@ HARMLESS = re.compile(
     r"hrtimer: interrupt took|perf: interrupt took too long|loading out-of-tree module taints kernel"
     r"|module verification failed: signature and/or required key missing"
     r"|mmap: syscalls \(\d+\) uses deprecated remap_file_pages|Invalid ELF header len \d"
+    r"|sched: DL replenish lagged too much"
     r"|clocksource: .*(Long readout interval|wd-.*-read-back)"
 )
 

@@ -99,7 +99,8 @@ static void load_el1(struct el1 *e, const struct ord_frame *f)
     e->mair = (READ_ONCE(f->mair_el1) & ~(0xffull << 8 * MAIR_STUB)) | 0xffull << 8 * MAIR_STUB;
     e->vbar = STUB_VA;
     e->tpidrro_el0 = READ_ONCE(f->tpidrro_el0);
-    memcpy(e->pauth, f->pauth, sizeof(e->pauth));
+    if (world_has_pauth)
+        memcpy(e->pauth, f->pauth, sizeof(e->pauth));
 }
 
 status_t arch_context_load(struct context *c)
@@ -122,14 +123,11 @@ status_t arch_context_load(struct context *c)
         .cntkctl = READ_ONCE(f->cntkctl_el1) & CNTKCTL_MASK,
         .mdscr = MDSCR_TDCC,
         .el1 = &a->detached_el1,
-        .fp = &a->detached_fp,
+        .fp = (struct fpsimd *)(void *)&f->fpsr,
     };
     load_el1(&a->detached_el1, f);
-    memcpy(a->detached_fp.v, f->v, sizeof(f->v));
-    a->detached_fp.fpsr = READ_ONCE(f->fpsr);
-    a->detached_fp.fpcr = READ_ONCE(f->fpcr);
     a->world = w;
-    /* General registers are saved to and loaded from the frame itself: exit_prepare sanitizes them. */
+    /* All registers are saved to and loaded from the frame itself: exit_prepare sanitizes PC and PSTATE. */
     a->regs = (struct regs *)(void *)f->x;
     c->serve = READ_ONCE(f->serve);
     c->channels = READ_ONCE(f->channels);
@@ -146,18 +144,13 @@ void arch_context_save(struct context *c)
 
     f->pstate &= ORD_PSTATE_MASK;
     f->tpidr_el0 = core->arch.world == w ? sysreg_read(tpidr_el0) : w->tpidr_el0;
+    /* Otherwise they are there already. */
     if (core->arch.fp_owner == w) {
         if (core->arch.world != w) {
             sysreg_write(cptr_el2, CPTR_BASE);
             isb();
         }
-        fpsimd_save(f->v);
-        f->fpsr = (uint32_t)sysreg_read(S3_3_C4_C4_1);
-        f->fpcr = (uint32_t)sysreg_read(S3_3_C4_C4_0);
-    } else {
-        memcpy(f->v, a->detached_fp.v, sizeof(f->v));
-        f->fpsr = (uint32_t)a->detached_fp.fpsr;
-        f->fpcr = (uint32_t)a->detached_fp.fpcr;
+        world_save_fp(w);
     }
     world_forget(core, w);
 }
@@ -225,8 +218,10 @@ static void stub_event(struct context *c, struct regs *r)
     r->pstate = sysreg_read(spsr_el1);
     switch (ESR_EC(esr)) {
     case EC_SVC64:
-        memcpy(arg, r->x, sizeof(arg));
-        memcpy(result, arg, sizeof(result)); /* a call keeps what it does not return */
+        for (int i = 0; i < 6; i++)
+            arg[i] = READ_ONCE(r->x[i]);
+        for (int i = 0; i < 4; i++)
+            result[i] = arg[i]; /* a call keeps what it does not return */
         number = READ_ONCE(r->x[8]);
         if (hostcall_dispatch(c, number, arg, result)) {
             memcpy(r->x, result, sizeof(result));

@@ -26,7 +26,7 @@ static void host_sync(struct thread *t, struct regs *r, uint64_t esr)
         return;
     }
     if (ESR_EC(esr) == EC_FP) {
-        world_take_fp(core_self(), t->arch.world);
+        world_take_fp(core_self(), t->arch.world); /* trapped: they are another's */
         return;
     }
     print("host thread: ESR %lx, PC %lx, FAR %lx, SP %lx, LR %lx", esr, r->pc, sysreg_read(far_el2), r->sp,

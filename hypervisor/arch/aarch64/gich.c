@@ -194,6 +194,21 @@ static bool deliver(struct vcpu *v, uint32_t vintid, uint32_t priority)
     return true;
 }
 
+/* A word of pending SPIs. One that is found empty is not looked at again until vcpu_pend() has set it. */
+static uint64_t pending_word(struct vcpu *v, int w)
+{
+    uint64_t spi = READ_ONCE(v->pending_spi[w]);
+
+    if (spi)
+        return spi;
+    atomic_and(&v->pending_words, ~(uint32_t)BIT(w));
+    smp_mb(); /* pairs with vcpu_pend(): either it sets the bit again, or its interrupt is seen here */
+    spi = READ_ONCE(v->pending_spi[w]);
+    if (spi)
+        atomic_or(&v->pending_words, (uint32_t)BIT(w));
+    return spi;
+}
+
 /* The most urgent pending and enabled interrupt, or -1. */
 static int most_urgent(struct vcpu *v, uint32_t *priority)
 {
@@ -208,8 +223,9 @@ static int most_urgent(struct vcpu *v, uint32_t *priority)
             *priority = p;
         }
     }
-    for (int w = 0; w < 16; w++)
-        for (uint64_t spi = READ_ONCE(v->pending_spi[w]); spi; spi &= spi - 1) {
+    for (uint32_t words = READ_ONCE(v->pending_words); words; words &= words - 1) {
+        int w = __builtin_ctz(words);
+        for (uint64_t spi = pending_word(v, w); spi; spi &= spi - 1) {
             int i = w * 64 + __builtin_ctzll(spi);
             uint32_t p = v->vm->spi_priority[i];
             if (best < 0 || p < *priority) {
@@ -217,6 +233,7 @@ static int most_urgent(struct vcpu *v, uint32_t *priority)
                 *priority = p;
             }
         }
+    }
     return best;
 }
 
@@ -228,7 +245,7 @@ static void clear_pending(struct vcpu *v, uint32_t vintid)
         atomic_and(&v->pending_spi[vintid / 64], ~BIT(vintid % 64));
 }
 
-void gich_flush(struct vcpu *v)
+NOINLINE void gich_flush(struct vcpu *v)
 {
     uint32_t priority = 0;
     int next;
@@ -240,10 +257,7 @@ void gich_flush(struct vcpu *v)
         clear_pending(v, (uint32_t)next);
         if (deliver(v, (uint32_t)next, priority))
             continue;
-        if (next < 32)
-            atomic_or(&v->pending_private, (uint32_t)BIT(next));
-        else
-            atomic_or(&v->pending_spi[next / 64], BIT(next % 64));
+        vcpu_set_pending(v, (uint32_t)next);
         sysreg_write(ICH_HCR_EL2, sysreg_read(ICH_HCR_EL2) | ICH_HCR_UIE);
         break;
     }

@@ -20,3 +20,6 @@ ORD_ASSERT(offsetof(struct ord_frame, pstate) - offsetof(struct ord_frame, x) ==
 ORD_ASSERT(offsetof(struct ord_frame, x) % 16 == 0);
 ORD_ASSERT(sizeof(struct regs) == 272);
 ORD_ASSERT(sizeof(((struct ord_frame *)0)->v) == sizeof(((struct fpsimd *)0)->v));
+ORD_ASSERT(offsetof(struct ord_frame, v) - offsetof(struct ord_frame, fpsr) == offsetof(struct fpsimd, v));
+ORD_ASSERT(offsetof(struct ord_frame, fpcr) - offsetof(struct ord_frame, fpsr) ==
+           offsetof(struct fpsimd, fpcr));

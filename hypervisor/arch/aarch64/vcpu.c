@@ -43,10 +43,14 @@ void arch_thread_result(struct thread *t, int64_t status, uint64_t value)
 
 void arch_thread_load(struct thread *t)
 {
-    world_load(core_self(), t->arch.world);
+    struct core *c = core_self();
+    struct world *w = t->arch.world;
+
+    if (c->arch.world != w)
+        world_load(c, w);
     /* A detached thread is not to be stopped by its first FP instruction. */
-    if (t->context)
-        world_take_fp(core_self(), t->arch.world);
+    if (t->context && c->arch.fp_owner != w)
+        world_take_fp(c, w);
     if (t->in_guest && READ_ONCE(t->vcpu->pending_any))
         gich_flush(t->vcpu);
 }

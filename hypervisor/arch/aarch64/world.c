@@ -18,18 +18,20 @@ static void set_cptr(struct core *c, const struct world *w)
     sysreg_write(cptr_el2, w->cptr | (c->arch.fp_owner == w ? 0 : CPTR_TFP));
 }
 
+void world_save_fp(struct world *w)
+{
+    fpsimd_save(w->fp->v);
+    w->fp->fpsr = (uint32_t)sysreg_read(S3_3_C4_C4_1);
+    w->fp->fpcr = (uint32_t)sysreg_read(S3_3_C4_C4_0);
+}
+
 void world_take_fp(struct core *c, struct world *w)
 {
-    if (c->arch.fp_owner == w)
-        return;
     sysreg_write(cptr_el2, CPTR_BASE);
     isb();
     struct world *old = c->arch.fp_owner;
-    if (old) {
-        fpsimd_save(old->fp->v);
-        old->fp->fpsr = sysreg_read(S3_3_C4_C4_1);
-        old->fp->fpcr = sysreg_read(S3_3_C4_C4_0);
-    }
+    if (old)
+        world_save_fp(old);
     fpsimd_load(w->fp->v);
     sysreg_write(S3_3_C4_C4_1, w->fp->fpsr);
     sysreg_write(S3_3_C4_C4_0, w->fp->fpcr);
@@ -195,8 +197,6 @@ void world_load(struct core *c, struct world *w)
 {
     struct world *old = c->arch.world;
 
-    if (old == w)
-        return;
     if (old)
         small_save(old);
     if (w->el1 && c->arch.el1 != w->el1)

@@ -16,9 +16,11 @@ struct ptab;
 void fpsimd_save(uint64_t v[64]);
 void fpsimd_load(const uint64_t v[64]);
 
-/* Makes w's FP/SIMD registers the ones in the hardware. */
+/* Makes w's FP/SIMD registers the ones in the hardware, which they are not. */
 void world_take_fp(struct core *c, struct world *w);
-/* Makes the hardware hold w. */
+/* Saves the hardware's FP/SIMD registers, which are w's and accessible. */
+void world_save_fp(struct world *w);
+/* Makes the hardware hold w, which it does not. */
 void world_load(struct core *c, struct world *w);
 /* The hardware forgets w without saving it. */
 void world_forget(struct core *c, struct world *w);

@@ -39,7 +39,7 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
 void arch_vcpu_reset(struct vcpu *v)
 {
     v->arch.resets++;
-    v->pending_private = 0;
+    v->pending_private = v->pending_words = 0;
     for (size_t i = 0; i < ARRAY_SIZE(v->pending_spi); i++)
         v->pending_spi[i] = 0;
 }

@@ -19,9 +19,11 @@ struct regs {
     uint64_t pstate;
 };
 
+/* FP/SIMD registers as struct ord_frame has them, from fpsr on. */
 struct fpsimd {
+    uint32_t fpsr, fpcr;
+    uint64_t reserved;
     uint64_t v[64];
-    uint64_t fpsr, fpcr;
 };
 
 #define GICH_LR_MAX 16
@@ -59,10 +61,9 @@ struct arch_thread {
             struct world own_world;
             struct fpsimd own_fp;
         };
-        struct { /* detached thread: regs are in the frame */
+        struct { /* detached thread: regs and FP/SIMD registers are in the frame */
             struct world detached_world;
             struct el1 detached_el1;
-            struct fpsimd detached_fp;
         };
     };
 } __attribute__((aligned(16)));
