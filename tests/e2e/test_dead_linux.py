@@ -196,8 +196,8 @@ def behind_interrupt(interval, core):
     return [{level: after[level] - before[level] for level in LEVELS} for before, after in zip(came, interval.period, strict=True)]
 
 
-def others(cores):
-    return sum(counts[level] for core, counts in enumerate(cores) for level in LEVELS if core != HOST_CORE)
+def others(cores, levels=LEVELS):
+    return sum(counts[level] for core, counts in enumerate(cores) for level in levels if core != HOST_CORE)
 
 
 def test_interrupt_without_linux(machine, tmp_path):
@@ -246,7 +246,9 @@ def test_interrupt_without_linux(machine, tmp_path):
     quiet = [others(behind_interrupt(i, HOST_CORE)) for i in alive]
     print(f"all other cores meanwhile: {quiet}")
     assert quiet.count(0) > len(quiet) / 2
-    assert [others(i.period) for i in dead] == [0] * 5
+    assert [others(i.period, ("user", "kernel", "vmm")) for i in dead] == [0] * 5
+    # the hypervisor's: an interrupt of another device may still come at some time, but not with each alarm
+    assert [others(i.period) for i in dead].count(0) > 2
 
 
 def test_panic_and_keep_with_calls(machine):
