@@ -24,7 +24,8 @@ PUBLISHED = (
     "Microseconds are those of an emulator on a shared host, while it counts instructions: they say how the machine was loaded, and "
     "nothing about hardware. “Served” are wake-ups of cyclictest's thread that the hypervisor has counted as its own (`hvctl run --stat`: "
     "sleeps), and its system calls that went to Linux. Instructions: of `wake` beside the same load, from the end of the core's WFI, or the "
-    "interrupt's entry to the hypervisor, to the instruction behind `clock_nanosleep`; as everywhere in these tables.",
+    "interrupt's entry to the hypervisor, to the instruction behind `clock_nanosleep`; as everywhere in these tables. Native Linux's are those out of a "
+    "WFI alone, which are few beside hackbench on all CPUs: there it is interrupted, and how long a wake-up is then was not counted.",
 )
 NAMES = {"fifo": "native, FIFO", "attached": "in the VM, attached, FIFO", "detached": "**detached**, dedicated core",
          "shared": "**detached**, shared core", "other": "native, SCHED_OTHER"}  # fmt: skip

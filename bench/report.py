@@ -395,7 +395,7 @@ def markdown(result, images=()):
         add(f"Fixed work quanta: {what}", noise.loads_table(result, load), *picture(f"fwq-{load}"), *_published("fwq"))
     add("A loop on a core that also runs a CPU of Linux", noise.shared_table(result), "",
         "The loop runs before Linux's CPU, for 95 ms of each 100 ms at most while that wants to run (`budget` in doc/config.md, its default). What is "
-        "lost beside that is what the hypervisor does for that CPU: interrupts that it keeps, its timer.")  # fmt: skip
+        "lost beside that is the budget's own interrupts, the switches between the two, and interrupts that the hypervisor keeps for that CPU.")  # fmt: skip
     add("Fixed work quanta while Linux is worked on from its other CPUs", noise.operations_table(result),
         "", "Disturbed quanta, of those that ran until the operations had ended, and the most instructions that one lost. “0 of 3 ended”: the "
         "operation did not end before the loop did, after as many quanta as are shown.")  # fmt: skip
