@@ -102,7 +102,8 @@ def files(result):
     """{name: text} of histograms as cyclictest writes them: microseconds, how many; lines of 0 left out."""
     out = {}
     for run, variant, load, item in rows(result):
-        lines = [f"# {result['command']}, commit {result['commit']}; Linux {run['kernel']}, {variant}, {load}; microseconds of the emulator, wake-ups",
+        lines = ["# SPDX-License-Identifier: BSD-2-Clause",
+                 f"# {result['command']}, commit {result['commit']}; Linux {run['kernel']}, {variant}, {load}; microseconds of the emulator, wake-ups",
                  *(f"{int(us):06} {n:06}" for us, n in item["histogram"].items()),
                  f"# Total: {item['loops']}", f"# Max Latencies: {item['max']}", f"# Histogram Overflows: {item['overflows']}"]  # fmt: skip
         out[f"{run['name']}-{variant}-{load}"] = "\n".join(lines) + "\n"
