@@ -41,7 +41,7 @@ struct core {
     uint64_t mpidr;
     struct thread *mail; /* mailbox */
     uint32_t mode;       /* enum core_mode */
-    bool asked;          /* one of the following, or to halt */
+    uint32_t asked;      /* not 0: one of the following, or to halt */
     uint32_t barrier_asked, barrier_done;
     uint32_t registers_asked, registers_done;
     /* Of the last time that they were asked for. */

@@ -165,7 +165,7 @@ static void take_registers(struct core *c)
 /* What other cores have asked this one for. */
 static void answer(struct core *c)
 {
-    WRITE_ONCE(c->asked, false);
+    WRITE_ONCE(c->asked, 0u);
     smp_mb(); /* pairs with ask(): what is counted from now on is seen here, or the flag is there again */
     if (READ_ONCE(core_halted))
         arch_halt();
@@ -184,7 +184,7 @@ static uint32_t ask(struct core *c, uint32_t *counter)
     uint32_t asked = atomic_add(counter, 1u) + 1;
 
     smp_mb();
-    WRITE_ONCE(c->asked, true);
+    WRITE_ONCE(c->asked, 1u);
     core_notify(c);
     return asked;
 }
@@ -299,7 +299,7 @@ void core_halt_others(void)
     for (uint32_t i = 0; i < core_count; i++) {
         if (&cores[i] == core_self())
             continue;
-        WRITE_ONCE(cores[i].asked, true);
+        WRITE_ONCE(cores[i].asked, 1u);
         if (READ_ONCE(cores[i].mode) != CORE_OFF)
             arch_core_kick(&cores[i]);
     }

@@ -83,7 +83,7 @@ static void begin(struct context *c, enum context_wait wait, uint64_t deadline)
     WRITE_ONCE(c->wait, wait);
 }
 
-static void complete(struct context *c, uint64_t due)
+static ALWAYS_INLINE void complete(struct context *c, uint64_t due)
 {
     WRITE_ONCE(c->wait, WAIT_NONE);
     c->stats.waiting = 0;
@@ -118,7 +118,7 @@ static bool arm(struct context *c)
  * The timer has fired: is the wait over? As wait_clock_counter() would say, without a division; false also
  * if that is to be asked.
  */
-static bool is_over(const struct context *c)
+static ALWAYS_INLINE bool is_over(const struct context *c)
 {
     uint64_t now = arch_counter();
     struct ord_timebase t;
@@ -128,7 +128,21 @@ static bool is_over(const struct context *c)
     struct ord_event_page *page = READ_ONCE(c->vm->event_page);
     if (!page || !read_timebase(&page->timebase, &t) || now - t.cycle_last > UINT32_MAX / 2)
         return false;
-    return (int64_t)((((now - t.cycle_last) * t.mult + t.fraction) >> t.shift) + t.base - c->deadline) >= 0;
+    uint64_t ns = t.base + (((now - t.cycle_last) * t.mult + t.fraction) >> t.shift);
+    return (int64_t)(ns - c->deadline) >= 0;
+}
+
+/* A wait of a blocked thread is over. */
+static ALWAYS_INLINE void wake(struct context *c)
+{
+    uint64_t sleeps = c->stats.sleeps, end = c->stats.sleep_end;
+
+    arch_context_result(c, 0);
+    /* What has changed: this is what a wake-up waits for. */
+    c->frame->stats.sleeps = sleeps;
+    c->frame->stats.sleep_end = end;
+    c->frame->stats.waiting = 0;
+    thread_wake(&c->thread);
 }
 
 /* The wait goes on or is over: then the thread runs. */
@@ -136,18 +150,12 @@ static void go_on(struct context *c)
 {
     if (is_over(c)) {
         complete(c, c->due);
+        wake(c);
     } else if (!arm(c)) {
         wait_interrupt(c);
-        return;
+    } else if (!c->wait) {
+        wake(c);
     }
-    if (c->wait)
-        return;
-    arch_context_result(c, 0);
-    /* What has changed: this is what a wake-up waits for. */
-    c->frame->stats.sleeps = c->stats.sleeps;
-    c->frame->stats.sleep_end = c->stats.sleep_end;
-    c->frame->stats.waiting = 0;
-    thread_wake(&c->thread);
 }
 
 static bool waits_for_irq(const struct context *c)

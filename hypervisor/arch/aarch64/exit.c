@@ -304,9 +304,11 @@ static uint64_t sanitize(const struct thread *t, uint64_t pstate)
     }
 }
 
-struct regs *exit_prepare(struct regs *r)
+struct regs *exit_prepare(struct thread *t)
 {
+    struct regs *r = t->arch.regs;
+
     sysreg_write(elr_el2, READ_ONCE(r->pc));
-    sysreg_write(spsr_el2, sanitize(core_self()->current, READ_ONCE(r->pstate)));
+    sysreg_write(spsr_el2, sanitize(t, READ_ONCE(r->pstate)));
     return r;
 }

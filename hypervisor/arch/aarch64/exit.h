@@ -10,6 +10,6 @@ void exit_irq(struct core *c, struct regs *r);
 void exit_serror(struct core *c, struct regs *r);
 NORETURN void exit_own(uint64_t vector);
 /* Loads ELR_EL2 and SPSR_EL2 for the current thread, whatever r holds. Returns r. */
-struct regs *exit_prepare(struct regs *r);
+struct regs *exit_prepare(struct thread *t);
 
 #endif

@@ -10,7 +10,6 @@ void offsets(void);
 void offsets(void)
 {
     OFFSET(CORE_STACK_TOP, offsetof(struct core, stack_top));
-    OFFSET(THREAD_REGS, offsetof(struct thread, arch) + offsetof(struct arch_thread, regs));
 }
 
 ORD_ASSERT(offsetof(struct ord_vcpu_state, x) == 0);

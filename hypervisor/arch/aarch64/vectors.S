@@ -71,7 +71,6 @@ save:
 leave:
     mrs     x0, tpidr_el2
     bl      core_leave
-    ldr     x0, [x0, #THREAD_REGS]
     bl      exit_prepare        /* ELR, SPSR; returns regs */
     mov     sp, x0
     ldp     x30, x1, [sp, #240]
