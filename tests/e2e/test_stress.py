@@ -164,7 +164,7 @@ def groups(text):
 
 def results(guest, work, ride):
     runner, path = guest.put("runner.py", RUNNER), guest.put("groups.json", json.dumps(work))
-    return guest.json(f"python3 {runner} {path} {'ride' if ride else ''}", timeout=1200)
+    return guest.json(f"python3 {runner} {path} {'ride' if ride else ''}", timeout=3600)
 
 
 def messages(guest):
@@ -190,8 +190,8 @@ def compare(guest, work):
             wrong.append(f"status {attached['status']}, detached {detached['status']}\n{texts}")
         for name, count, _ in group:
             before, now = attached["operations"].get(name, 0), detached["operations"].get(name, 0)
-            # those above the limit depend on how fast children, threads or timers are
-            if not now or (now != before and min(before, now) < count):
+            # those above the limit depend on how fast children, threads or timers are; a slow attached run says nothing
+            if not now or now < min(before, count):
                 wrong.append(f"{name}: {before} operations attached, {now} detached\n{texts}")
             # the worker's name; Linux cuts it
             rides, runs = detached["rides"]["names"].get(f"stress-ng-{name}"[:15], (0, 0, 0, 0))[:2]

@@ -76,6 +76,16 @@ static void lr_write(uint32_t i, uint64_t v)
     }
 }
 
+/*
+ * The list registers that hold an interrupt. Those of a core are 0 while it has no vCPU's, so only these need
+ * to be saved and loaded. (ICH_ELRSR_EL2 counts one that still has to tell of its EOI as empty: none of ours
+ * asks for that, LR.EOI is 0.)
+ */
+static uint64_t used(void)
+{
+    return ~sysreg_read(ICH_ELRSR_EL2) & (BIT(lr_count) - 1);
+}
+
 void gich_init_core(void)
 {
     uint64_t vtr = sysreg_read(ICH_VTR_EL2);
@@ -102,7 +112,9 @@ void gich_save(struct gich *g)
 {
     g->hcr = sysreg_read(ICH_HCR_EL2);
     g->vmcr = sysreg_read(ICH_VMCR_EL2);
-    for (uint32_t i = 0; i < lr_count; i++) {
+    g->used = used();
+    for (uint64_t lrs = g->used; lrs; lrs &= lrs - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(lrs);
         g->lr[i] = lr_read(i);
         lr_write(i, 0);
     }
@@ -124,8 +136,8 @@ void gich_save(struct gich *g)
 void gich_load(const struct gich *g)
 {
     sysreg_write(ICH_VMCR_EL2, g->vmcr);
-    for (uint32_t i = 0; i < lr_count; i++)
-        lr_write(i, g->lr[i]);
+    for (uint64_t lrs = g->used; lrs; lrs &= lrs - 1)
+        lr_write((uint32_t)__builtin_ctzll(lrs), g->lr[__builtin_ctzll(lrs)]);
     sysreg_write(S3_4_C12_C8_0, g->ap0r[0]);
     sysreg_write(S3_4_C12_C9_0, g->ap1r[0]);
     if (apr_count >= 2) {
@@ -273,10 +285,8 @@ void gich_underflow(struct core *c)
 
 bool gich_pending(void)
 {
-    uint64_t used = ~sysreg_read(ICH_ELRSR_EL2) & (BIT(lr_count) - 1);
-
-    for (; used; used &= used - 1)
-        if (lr_read((uint32_t)__builtin_ctzll(used)) & LR_PENDING)
+    for (uint64_t lrs = used(); lrs; lrs &= lrs - 1)
+        if (lr_read((uint32_t)__builtin_ctzll(lrs)) & LR_PENDING)
             return true;
     return false;
 }
@@ -293,18 +303,16 @@ static void snapshot(uint64_t lr, uint32_t *pending, uint32_t *active)
 
 void gich_snapshot(uint32_t *pending, uint32_t *active)
 {
-    uint64_t used = ~sysreg_read(ICH_ELRSR_EL2) & (BIT(lr_count) - 1);
-
     *pending = *active = 0;
-    for (; used; used &= used - 1)
-        snapshot(lr_read((uint32_t)__builtin_ctzll(used)), pending, active);
+    for (uint64_t lrs = used(); lrs; lrs &= lrs - 1)
+        snapshot(lr_read((uint32_t)__builtin_ctzll(lrs)), pending, active);
 }
 
 void gich_snapshot_saved(const struct gich *g, uint32_t *pending, uint32_t *active)
 {
     *pending = *active = 0;
-    for (uint32_t i = 0; i < lr_count; i++)
-        snapshot(g->lr[i], pending, active);
+    for (uint64_t lrs = g->used; lrs; lrs &= lrs - 1)
+        snapshot(g->lr[__builtin_ctzll(lrs)], pending, active);
 }
 
 void gich_give_back(uint32_t intid)
@@ -337,8 +345,7 @@ void gich_drop_saved(struct vcpu *v)
 {
     struct gich *g = &v->arch.el1.gich;
 
-    for (uint32_t i = 0; i < lr_count; i++) {
-        drop(v, g->lr[i]);
-        g->lr[i] = 0;
-    }
+    for (uint64_t lrs = g->used; lrs; lrs &= lrs - 1)
+        drop(v, g->lr[__builtin_ctzll(lrs)]);
+    g->used = 0;
 }

@@ -32,6 +32,7 @@ struct fpsimd {
 struct gich {
     uint64_t hcr, vmcr;
     uint64_t ap0r[4], ap1r[4];
+    uint64_t used; /* bit i: lr[i] is valid */
     uint64_t lr[GICH_LR_MAX];
 };
 
