@@ -168,6 +168,8 @@ static void el1_switch(struct core *c, struct world *w)
     if (old)
         el1_save(old);
     el1_load(e);
+    sysreg_write(hcr_el2, w->hcr);
+    sysreg_write(vttbr_el2, w->vttbr);
     c->arch.el1 = e;
     /* A vCPU and a detached context have one VMID and one ASID, but different tables for the upper half:
      * cached walks must not mix (as KVM does for vCPUs of one VM on a core). What ran last on a core that
@@ -175,8 +177,6 @@ static void el1_switch(struct core *c, struct world *w)
     if (e->is_vcpu == c->arch.ran_vcpu)
         return;
     c->arch.ran_vcpu = e->is_vcpu;
-    sysreg_write(hcr_el2, w->hcr);
-    sysreg_write(vttbr_el2, w->vttbr);
     isb();
     __asm__ volatile("tlbi vmalle1\n\tic iallu\n\tdsb nsh\n\tisb" ::: "memory");
 }
@@ -199,15 +199,17 @@ void world_load(struct core *c, struct world *w)
 
     if (old)
         small_save(old);
-    if (w->el1 && c->arch.el1 != w->el1)
+    if (w->el1 && c->arch.el1 != w->el1) {
         el1_switch(c, w);
+    } else {
+        sysreg_write(hcr_el2, w->hcr);
+        sysreg_write(vttbr_el2, w->vttbr);
+    }
     sysreg_write(sctlr_el1, w->sctlr);
     sysreg_write(cpacr_el1, w->cpacr);
     sysreg_write(tpidr_el0, w->tpidr_el0);
     sysreg_write(cntkctl_el1, w->cntkctl);
     sysreg_write(mdscr_el1, w->mdscr);
-    sysreg_write(hcr_el2, w->hcr);
-    sysreg_write(vttbr_el2, w->vttbr);
     set_cptr(c, w);
     isb();
     c->arch.world = w;
