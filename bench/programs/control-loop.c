@@ -24,13 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../tests/guest/library.h"
 #include "bench.h"
-
-#define detach_self library_detach_self
-#define attach_self library_attach_self
-#include <detach.h>
-#undef detach_self
-#undef attach_self
 
 #define NS         1000000000ll
 #define BUCKETS    1000 /* of the histogram, 1 us each */

@@ -12,13 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../../tests/guest/library.h"
 #include "bench.h"
-
-#define detach_self library_detach_self
-#define attach_self library_attach_self
-#include <detach.h>
-#undef detach_self
-#undef attach_self
 
 #define PATIENCE 60 /* seconds for an alarm that takes one */
 
@@ -82,16 +77,6 @@ static void one(const struct bench *b, uint64_t rounds)
     CHECK(irq_ack(&alarm_irq) == 0);
     look->alarms++;
     bench_gap(b);
-}
-
-static struct ord_ioc_thread stat_self(void)
-{
-    struct ord_ioc_thread thread;
-    int error = thread_stat(gettid(), &thread);
-
-    if (error)
-        test_fail("no statistics: %s", strerror(-error));
-    return thread;
 }
 
 static void self_test(const struct bench *b)

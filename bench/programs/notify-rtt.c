@@ -8,13 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../../tests/guest/library.h"
 #include "bench.h"
-
-#define detach_self library_detach_self
-#define attach_self library_attach_self
-#include <detach.h>
-#undef detach_self
-#undef attach_self
 
 #define WARM_UP 10
 

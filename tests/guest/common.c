@@ -127,6 +127,16 @@ int thread_stat(int tid, struct ord_ioc_thread *thread)
     return error;
 }
 
+struct ord_ioc_thread stat_self(void)
+{
+    struct ord_ioc_thread thread;
+    int error = thread_stat(gettid(), &thread);
+
+    if (error)
+        test_fail("no statistics: %s", strerror(-error));
+    return thread;
+}
+
 #define PAGE 4096ul
 
 void *page_map(const char *file)

@@ -109,6 +109,9 @@ int attach_self(void) __asm__("test_attach_self");
 /* ioctl STAT of a thread; 0 or -errno. */
 int thread_stat(int tid, struct ord_ioc_thread *thread);
 
+/* The same of the caller, which is detached. */
+struct ord_ioc_thread stat_self(void);
+
 /*
  * A page in memory for others to look at, present from the start: of this file, or if that is NULL of nobody
  * else's.

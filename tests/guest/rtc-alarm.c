@@ -4,7 +4,7 @@
  * handled in user mode through UIO: attached (or not), then detached, where Linux gets none of it and is
  * asked for nothing; twice.
  */
-#include "common.h"
+#include "library.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,28 +13,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define detach_self library_detach_self
-#define attach_self library_attach_self
-#include <detach.h>
-#undef detach_self
-#undef attach_self
-
 static const char usage[] = "/dev/uioN [N [detached]]";
 
 enum { DR, MR, LR, CR, IMSC, RIS, MIS, ICR };
 
 static volatile uint32_t *rtc;
 static struct irq alarm_irq;
-
-static struct ord_ioc_thread stat_self(void)
-{
-    struct ord_ioc_thread thread;
-    int error = thread_stat(gettid(), &thread);
-
-    if (error)
-        test_fail("no statistics: %s", strerror(-error));
-    return thread;
-}
 
 static void alarms(uint64_t count)
 {

@@ -60,12 +60,7 @@ static int sleep_to(int64_t ns)
 
 static struct ord_stats stats(void)
 {
-    struct ord_ioc_thread thread;
-    int error = thread_stat(gettid(), &thread);
-
-    if (error)
-        test_fail("no statistics: %s", strerror(-error));
-    return thread.stats;
+    return stat_self().stats;
 }
 
 static void must_detach(void)
