@@ -322,17 +322,11 @@ static long chardev_log(void __user *user)
 	return err;
 }
 
-static long chardev_list(void __user *user)
+static void list_detached(struct ord_ioc_list *list)
 {
-	struct ord_ioc_list *list = kvzalloc(sizeof(*list), GFP_KERNEL);
 	struct hvd_thread *t;
-	long err;
 	u32 id;
 
-	if (!list)
-		return -ENOMEM;
-	list->head.size = sizeof(*list);
-	list->head.version = ORD_ABI_VERSION;
 	for (id = 0; id < ORD_CONTEXT_MAX; id++) {
 		rcu_read_lock();
 		t = rcu_dereference(hvd_contexts[id]);
@@ -340,6 +334,34 @@ static long chardev_list(void __user *user)
 			list->count++;
 		rcu_read_unlock();
 	}
+}
+
+static void list_ended(struct hvd_file *file, struct ord_ioc_list *list)
+{
+	unsigned long irq_flags;
+	u64 i;
+
+	raw_spin_lock_irqsave(&file->lock, irq_flags);
+	for (i = file->kept_from; i < file->ended; i++)
+		list->thread[list->count++] = file->record[i % file->capacity];
+	list->lost = min_t(u64, file->kept_from, U32_MAX);
+	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
+}
+
+/* @file: whose ended threads; NULL: all that are detached */
+static long chardev_list(struct hvd_file *file, void __user *user)
+{
+	struct ord_ioc_list *list = kvzalloc(sizeof(*list), GFP_KERNEL);
+	long err;
+
+	if (!list)
+		return -ENOMEM;
+	list->head.size = sizeof(*list);
+	list->head.version = ORD_ABI_VERSION;
+	if (file)
+		list_ended(file, list);
+	else
+		list_detached(list);
 	err = copy_to_user(user, list, sizeof(*list)) ? -EFAULT : 0;
 	kvfree(list);
 	return err;
@@ -386,27 +408,6 @@ static long chardev_last(struct hvd_file *file, void __user *user)
 	if (!found)
 		return -ESRCH;
 	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
-}
-
-static long chardev_ended(struct hvd_file *file, void __user *user)
-{
-	struct ord_ioc_list *list = kvzalloc(sizeof(*list), GFP_KERNEL);
-	unsigned long irq_flags;
-	long err;
-	u64 i;
-
-	if (!list)
-		return -ENOMEM;
-	list->head.size = sizeof(*list);
-	list->head.version = ORD_ABI_VERSION;
-	raw_spin_lock_irqsave(&file->lock, irq_flags);
-	for (i = file->kept_from; i < file->ended; i++)
-		list->thread[list->count++] = file->record[i % file->capacity];
-	list->lost = min_t(u64, file->kept_from, U32_MAX);
-	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
-	err = copy_to_user(user, list, sizeof(*list)) ? -EFAULT : 0;
-	kvfree(list);
-	return err;
 }
 
 static long chardev_irq(void __user *user)
@@ -495,11 +496,11 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 	case ORD_IOC_IRQ:
 		return chardev_irq(user);
 	case ORD_IOC_LIST:
-		return chardev_list(user);
+		return chardev_list(NULL, user);
 	case ORD_IOC_STAT:
 		return chardev_stat(user);
 	case ORD_IOC_ENDED:
-		return chardev_ended(file, user);
+		return chardev_list(file, user);
 	default:
 		return chardev_last(file, user);
 	}
