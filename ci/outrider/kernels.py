@@ -143,37 +143,36 @@ def kernel_release(name):
     return (kernel(name) / "release").read_text().strip()
 
 
-def sysroot():
-    """Static libraries for arm64 programs: libfdt and jansson."""
-    path = cache_dir() / "sysroot-arm64"
+def _unpacked(name, what, packages):
+    """A folder of the cache with arm64 packages unpacked; packages(apt) says which, if it is not there."""
+    path = cache_dir() / name
     if not (path / ".done").exists():
         with locked("apt"):
             if not (path / ".done").exists():
                 apt = AptRoot(host_suite())
                 apt.update()
-                say("fetching libfdt-dev and libjansson-dev for arm64")
+                say(f"fetching {what} for arm64")
+                names = packages(apt)
                 shutil.rmtree(path, ignore_errors=True)
-                for deb in apt.fetch(["libfdt-dev", "libjansson-dev", "libfdt1", "libjansson4"]):
+                for deb in apt.fetch(names):
                     unpack(deb, path)
                 (path / ".done").touch()
     return path
+
+
+def sysroot():
+    """Static libraries for arm64 programs: libfdt and jansson."""
+    return _unpacked("sysroot-arm64", "libfdt-dev and libjansson-dev", lambda apt: ["libfdt-dev", "libjansson-dev", "libfdt1", "libjansson4"])
+
+
+def _mpi_packages(apt):
+    _, depends = apt.depends("libopenmpi-dev")
+    libraries = [name for name, _ in depends if re.fullmatch(r"libopenmpi\d+\w*", name)]
+    if len(libraries) != 1:
+        raise SetupError(f"libopenmpi-dev depends on none or several libraries: {libraries}")
+    return ["libopenmpi-dev", *libraries]
 
 
 def mpi():
     """Open MPI's headers and libraries for arm64; the programs are linked with them, and the guest has them as packages."""
-    path = cache_dir() / "mpi-arm64"
-    if not (path / ".done").exists():
-        with locked("apt"):
-            if not (path / ".done").exists():
-                apt = AptRoot(host_suite())
-                apt.update()
-                _, depends = apt.depends("libopenmpi-dev")
-                libraries = [name for name, _ in depends if re.fullmatch(r"libopenmpi\d+\w*", name)]
-                if len(libraries) != 1:
-                    raise SetupError(f"libopenmpi-dev depends on none or several libraries: {libraries}")
-                say("fetching libopenmpi-dev for arm64")
-                shutil.rmtree(path, ignore_errors=True)
-                for deb in apt.fetch(["libopenmpi-dev", *libraries]):
-                    unpack(deb, path)
-                (path / ".done").touch()
-    return path
+    return _unpacked("mpi-arm64", "libopenmpi-dev", _mpi_packages)
