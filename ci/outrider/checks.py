@@ -94,7 +94,7 @@ def _commands(build):
 
 
 def check_headers(top, build):
-    """Every header compiles alone, with the flags of the sources that are nearest to it."""
+    """Every header compiles alone, with the flags of a source that is near and, if there is one, includes it."""
     commands = {os.path.relpath(k, top): v for k, v in _commands(build).items() if k.endswith(".c")}
     bad = []
 
@@ -113,7 +113,8 @@ def check_headers(top, build):
                     break
             if not near:
                 return None
-            near.sort(key=lambda c: ("fake" in c or "tests" in c, c))
+            include = f'"{Path(name).name}"'
+            near.sort(key=lambda c: (include not in (top / c).read_text(), "fake" in c or "tests" in c, c))
             flags = commands[near[0]]
         flags = [f for f in flags if not f.startswith("-W") or f in ("-Wall", "-Wextra")]
         status, text = call([*flags, "-Werror", "-fsyntax-only", "-x", "c", "-"], build,

@@ -14,9 +14,17 @@ size_t strnlen(const char *s, size_t n);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 
-/* Short ones of a known length are done in place. */
+/*
+ * Short ones of a known length are done in place. They read once: what a guest writes to src later is not
+ * seen, wherever the compiler keeps the copy.
+ */
 #ifndef memcpy
-#define memcpy(dst, src, n) __builtin_memcpy(dst, src, n)
+#define memcpy(dst, src, n)                                                                                  \
+    ({                                                                                                       \
+        void *copy_ = __builtin_memcpy(dst, src, n);                                                         \
+        __asm__ volatile("" ::: "memory");                                                                   \
+        copy_;                                                                                               \
+    })
 #endif
 
 #endif

@@ -9,7 +9,8 @@ void exit_sync(struct core *c, struct regs *r);
 void exit_irq(struct core *c, struct regs *r);
 void exit_serror(struct core *c, struct regs *r);
 NORETURN void exit_own(uint64_t vector);
-/* Loads ELR_EL2 and SPSR_EL2 for the current thread, whatever r holds. Returns r. */
+/* Loads ELR_EL2 and SPSR_EL2 for t, which is current, whatever its registers in memory hold. Returns these.
+ */
 struct regs *exit_prepare(struct thread *t);
 
 #endif

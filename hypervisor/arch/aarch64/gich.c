@@ -156,11 +156,9 @@ void gich_load(const struct gich *g)
 /* Index of the list register that holds vintid, or -1. */
 static int find_lr(uint32_t vintid)
 {
-    uint64_t empty = sysreg_read(ICH_ELRSR_EL2);
-
-    for (uint32_t i = 0; i < lr_count; i++)
-        if (!(empty & BIT(i)) && LR_VINTID(lr_read(i)) == vintid)
-            return (int)i;
+    for (uint64_t lrs = used(); lrs; lrs &= lrs - 1)
+        if (LR_VINTID(lr_read((uint32_t)__builtin_ctzll(lrs))) == vintid)
+            return __builtin_ctzll(lrs);
     return -1;
 }
 
@@ -197,7 +195,7 @@ static bool deliver(struct vcpu *v, uint32_t vintid, uint32_t priority)
             lr_write((uint32_t)at, old | LR_PENDING);
         return true;
     }
-    uint64_t empty = sysreg_read(ICH_ELRSR_EL2) & (BIT(lr_count) - 1);
+    uint64_t empty = ~used() & (BIT(lr_count) - 1);
     if (!empty)
         return false;
     lr_write((uint32_t)__builtin_ctzll(empty), lr);
@@ -335,7 +333,8 @@ static void drop(struct vcpu *v, uint64_t lr)
 
 void gich_drop(struct vcpu *v)
 {
-    for (uint32_t i = 0; i < lr_count; i++) {
+    for (uint64_t lrs = used(); lrs; lrs &= lrs - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(lrs);
         drop(v, lr_read(i));
         lr_write(i, 0);
     }

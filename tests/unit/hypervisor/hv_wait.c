@@ -213,8 +213,11 @@ static void test_stop(void)
     start();
     CHECK(wait_counter(context, 5000));
     on_core(0);
+    uint64_t saves = frame()->x[0];
     vm_stop(vm);
     CHECK(!host() && !context->wait && !cores[2].arch.timer_on);
+    /* its frame may be somebody else's memory from now on: the core holds nothing that belongs there */
+    CHECK(frame()->x[0] == saves + 1 && !context->thread.arch.context_running);
     fake.counter = 5000;
     CHECK(!host() && frame()->event == ORD_EVENT_RUNNING);
 }

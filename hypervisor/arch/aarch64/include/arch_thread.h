@@ -54,7 +54,7 @@ struct world {
 };
 
 struct arch_thread {
-    struct regs *regs; /* first: the exception entry and exit use it (offsets.c) */
+    struct regs *regs; /* where the exception entry saves them, and the exit loads them from */
     struct world *world;
     union {
         struct { /* host thread */
