@@ -41,6 +41,12 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [i for i in items if i not in set(other)]
 
 
+def pytest_runtest_logreport(report):
+    """What failed is said at once: a run that is stopped has no summary. Workers' output is not shown, only the controller's."""
+    if report.failed:
+        print(f"\nFAILED {report.nodeid} ({report.when})\n{report.longreprtext}", file=sys.__stdout__, flush=True)
+
+
 def kernel_warnings(guest):
     """Messages of level warning and worse, without their times."""
     text = guest.ok("dmesg -l warn,err,crit,alert,emerg")
