@@ -30,7 +30,7 @@ PATHS = {
     "timer interrupt": ("hvbench//timer", "begin", "hypervisor", "mode"),
     "timer out of WFI": ("hvbench//timer-wfi", "begin", "hypervisor", "mode"),
     "IPI: sender": ("hypercall/idle/ipi-to-idle", "begin", "hypervisor", "mode"),
-    "IPI: receiver in WFI": ("hypercall/idle/ipi-to-idle", 1, "hypervisor", "mode"),
+    "IPI: receiver in WFI": ("hypercall/idle/ipi-to-idle", 1, "hypervisor"),
     "getppid, attached: kernel": ("syscall-rtt/attached/getppid", "begin", "kernel"),
     "getppid beside a detached thread: kernel": ("syscall-rtt/beside/getppid", "begin", "kernel"),
     # these contain the polls of an idle core until it sleeps, unless Linux's core answers before that

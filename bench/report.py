@@ -67,7 +67,7 @@ def results(records, symbols, counter_hz=None, host=()):
             item["total"] = {level: _spread([sum(c[level] for n, c in enumerate(i.cores) if n not in host) for i in intervals])
                              for level in LEVELS}  # fmt: skip
         if label.startswith(WAKES):
-            if label.startswith("wake/shared"):
+            if label.startswith(("wake/shared", "control-loop/shared")):
                 item["wakes"], item["wakes_polling"] = noise.wakes_shared(intervals), []
             else:
                 item["wakes"], item["wakes_polling"] = noise.wakes(intervals)
@@ -268,6 +268,7 @@ def _detach(result, names):
 WAITS = (
     ("control-loop/detached/clock_nanosleep", "clock_nanosleep until a time", "detached"),
     ("control-loop/detached/sleep_until", "libdetach's sleep_until() on the counter", "detached"),
+    ("control-loop/shared/clock_nanosleep", "clock_nanosleep until a time, on a core on which Linux computes", "detached"),
     ("irq-user/detached/alarm", "a device's interrupt (PL031), irq_wait()", "detached"),
     ("irq-user/attached/alarm", "the same by Linux's UIO", "attached"),
 )
@@ -301,13 +302,14 @@ def _notify(result, names):
     return _table(["kernel", "thread", "its core: hypervisor", "its core: kernel", "the task's core: hypervisor", "the task", "all"], rows)
 
 
-def functions(result, name, label, limit=40):
+def functions(result, name, label, cores=None, levels=("kernel", "hypervisor", "vmm"), limit=40):
+    """cores: if not the thread's and that of its parked one."""
     item = _find(result, name, False).get(label)
     if not item or "functions" not in item:
         return []
-    cores = (item["begin_core"], parked(item))
+    cores = cores or (item["begin_core"], parked(item))
     rows = [[core, level, f"`{function}`", f"{n:,.1f}", "waits" if waiting(level, function) else ""]
-            for core, level, function, n in item["functions"] if n >= 3 and level != "user" and core in cores]  # fmt: skip
+            for core, level, function, n in item["functions"] if n >= 3 and level in levels and core in cores]  # fmt: skip
     return _table(["core", "level", "function", "instructions", ""], rows[:limit])
 
 
@@ -328,6 +330,11 @@ def _paths(result):
         for how in ("spinning", "sleeping"):
             out.append((f"Where a forwarded getppid goes: Linux {name}, parked thread {how} (mean)",
                         functions(result, name, f"syscall-rtt/detached-{how}/getppid")))  # fmt: skip
+        for config, where in (("detached", "a dedicated core"), ("shared", "a core on which Linux computes: the hypervisor")):
+            label = f"control-loop/{config}/clock_nanosleep"
+            core = _find(result, name, False).get(label, {}).get("begin_core")
+            out.append((f"Where a round of a control loop goes, falling asleep and waking up, on {where}: Linux {name} (mean)",
+                        functions(result, name, label, (core,), ("hypervisor",))))  # fmt: skip
     return out
 
 

@@ -39,6 +39,7 @@ static const char usage[] =
     "  -n, --count N         cycles (10000); 0: until a signal comes\n"
     "  -w, --work ROUNDS     of a loop of two instructions, in each cycle (0)\n"
     "  -l, --libdetach       sleep by libdetach, on the system counter, not by clock_nanosleep\n"
+    "  -F, --functions       then --count rounds more, whose instructions bench/run counts by function\n"
     "  -H, --histogram FILE  of the lateness in us, as cyclictest's\n"
     "  -o, --out FILE        a line for each cycle: its number, delta, lateness\n"
     "  -c, --core N          detach to this host core\n"
@@ -66,7 +67,7 @@ static struct {
     uint64_t count;  /* 0: no end */
     uint64_t rounds;
     uint64_t disturb; /* rounds in each interval, for a check of the plugin's figures */
-    bool libdetach, page;
+    bool libdetach, page, functions;
     const char *histogram_name, *out_name;
     FILE *histogram, *out;
 } o = {.bench = {.config = "attached", .core = ORD_CORE_ANY, .cpu = -1}, .period = 1000000, .count = 10000};
@@ -123,22 +124,17 @@ static FILE *create(const char *name)
 
 static void parse(int argc, char **argv)
 {
-    static const struct option options[] = {{"period", required_argument, NULL, 'p'},
-                                            {"count", required_argument, NULL, 'n'},
-                                            {"work", required_argument, NULL, 'w'},
-                                            {"libdetach", no_argument, NULL, 'l'},
-                                            {"histogram", required_argument, NULL, 'H'},
-                                            {"out", required_argument, NULL, 'o'},
-                                            {"core", required_argument, NULL, 'c'},
-                                            {"cpu", required_argument, NULL, 'P'},
-                                            {"page", no_argument, NULL, 'A'},
-                                            {"config", required_argument, NULL, 'g'},
-                                            {"disturb", required_argument, NULL, 'd'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"period", required_argument, NULL, 'p'}, {"count", required_argument, NULL, 'n'},
+        {"work", required_argument, NULL, 'w'},   {"libdetach", no_argument, NULL, 'l'},
+        {"functions", no_argument, NULL, 'F'},    {"histogram", required_argument, NULL, 'H'},
+        {"out", required_argument, NULL, 'o'},    {"core", required_argument, NULL, 'c'},
+        {"cpu", required_argument, NULL, 'P'},    {"page", no_argument, NULL, 'A'},
+        {"config", required_argument, NULL, 'g'}, {"disturb", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},         {0}};
     int option;
 
-    while ((option = getopt_long(argc, argv, "p:n:w:lH:o:c:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "p:n:w:lFH:o:c:h", options, NULL)) != -1) {
         switch (option) {
         case 'p':
             o.period = number("period", optarg, 1, PERIOD_MAX) * 1000;
@@ -151,6 +147,9 @@ static void parse(int argc, char **argv)
             break;
         case 'l':
             o.libdetach = true;
+            break;
+        case 'F':
+            o.functions = true;
             break;
         case 'H':
             o.histogram_name = optarg;
@@ -183,8 +182,8 @@ static void parse(int argc, char **argv)
     }
     if (optind < argc)
         bad("'%s' is too much", argv[optind]);
-    if (o.out_name && !o.count)
-        bad("%s needs a --count that is not 0", "--out");
+    if ((o.out_name || o.functions) && !o.count)
+        bad("%s needs a --count that is not 0", o.out_name ? "--out" : "--functions");
     o.histogram = create(o.histogram_name);
     o.out = create(o.out_name);
 }
@@ -287,6 +286,20 @@ static void loop(void)
     }
 }
 
+/* As often as loop(), and nothing but what the plugin's histogram is to have. */
+static void loop_plain(void)
+{
+    insn_hist_start();
+    for (uint64_t i = 0; i < o.count; i++) {
+        int64_t next = now() + (int64_t)o.period; /* not to be late for it */
+        struct timespec t = {.tv_sec = next / NS, .tv_nsec = next % NS};
+        int error = sleep_to(&t);
+        if (error)
+            test_fail("the sleep: %s", strerror(error));
+    }
+    insn_hist_stop();
+}
+
 static void write_samples(void)
 {
     for (uint64_t i = 1; i < r.cycles; i++)
@@ -359,6 +372,8 @@ int main(int argc, char **argv)
     fflush(stdout);
     bench_label(&o.bench, o.libdetach ? "sleep_until" : "clock_nanosleep");
     loop();
+    if (o.functions)
+        loop_plain();
     bench_label(&o.bench, "end");
     if (o.bench.core != ORD_CORE_ANY)
         attach_self();

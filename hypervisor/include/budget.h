@@ -5,7 +5,7 @@
  * They have a higher priority than the guest, so without a budget it would run only while they leave the core
  * by themselves. With one, they may keep it waiting for `limit` of each period; then they wait until the
  * period ends. A period begins when the guest first waits after the one before. Time in which the guest has
- * nothing to do costs nothing, and there is a timer only while it waits for them, or they for it:
+ * nothing to do costs nothing; the timer then interrupts nobody:
  *
  *             guest waits           limit used up          period ends
  *   free ------------------> spends ------------> holds ----------------> spends, if it waits again

@@ -13,6 +13,10 @@ void call_dispatch(struct thread *t, uint64_t number, const uint64_t arg[6]);
 /* Detach-ABI hypercall (outrider/detach.h) of a guest kernel: x0..x3 in result. False: not one of ours. */
 bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4]);
 
+/* The same for those, and only those, that change nothing of the core and the vCPU that they come from but
+ * their results. False: not done. */
+bool hypercall_quick(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4]);
+
 /* Host call (outrider/hostcall.h) of a detached thread; result is preset to what its registers have and, if
  * it blocks, keeps that. False: an ordinary system call. */
 bool hostcall_dispatch(struct context *c, uint64_t number, const uint64_t arg[6], uint64_t result[4]);

@@ -85,6 +85,10 @@ void core_drain(struct core *c);
  * last thing on every way out of the hypervisor. */
 struct thread *core_leave(struct core *c);
 
+/* Back to the current thread, if all that has happened leaves its place as it was. False: somebody has asked
+ * the core for something meanwhile. */
+bool core_stay(struct core *c);
+
 /* Fills in c->registers. Interrupts whatever runs on c; false: c does not answer. */
 bool core_registers(struct core *c);
 

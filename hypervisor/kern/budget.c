@@ -22,9 +22,10 @@ void budget_set(struct budget *b, uint64_t limit, uint64_t period)
     b->period = period;
 }
 
+/* One that is early, left from a run that ended before its limit, starts the right one when it is over. */
 static void arm(struct budget *b, uint64_t expires)
 {
-    if (b->armed && b->timer.expires == expires)
+    if (b->armed && b->timer.expires <= expires)
         return;
     b->armed = true;
     timer_start(&b->timer, expires);
@@ -61,15 +62,18 @@ NOINLINE struct thread *budget_choose(struct core *c, struct thread *t)
 {
     struct budget *b = &c->budget;
 
-    bool contended = t && t->context && !list_empty(&c->queue[THREAD_PRIO_GUEST]);
-    if (!contended && !b->spends && !b->armed && !b->held)
+    bool context = t && t->context, contended = context && !list_empty(&c->queue[THREAD_PRIO_GUEST]);
+    /* While the guest runs, the timer stays: a control loop would start and stop it in each of its rounds. */
+    bool stays = t && !context;
+    if (!contended && !b->spends && (!b->armed || stays) && !b->held)
         return t;
     uint64_t now = arch_counter();
     account(b, now);
     b->spends = false;
     if (!contended) {
         b->held = NULL;
-        disarm(b);
+        if (!stays)
+            disarm(b);
         return t;
     }
     if (b->used >= b->limit) {

@@ -227,6 +227,18 @@ static NOINLINE void idle(struct core *c)
     arch_core_irqs(c);
 }
 
+bool core_stay(struct core *c)
+{
+    c->mode = CORE_USER;
+    smp_mb();
+    if (!has_work(c)) {
+        c->runs++;
+        return true;
+    }
+    c->mode = CORE_HYP;
+    return false;
+}
+
 struct thread *core_leave(struct core *c)
 {
     for (;;) {
@@ -248,13 +260,8 @@ struct thread *core_leave(struct core *c)
         }
         arch_thread_load(t);
         c->current = t;
-        c->mode = CORE_USER;
-        smp_mb();
-        if (!has_work(c)) {
-            c->runs++;
+        if (core_stay(c))
             return t;
-        }
-        c->mode = CORE_HYP;
     }
 }
 

@@ -192,6 +192,11 @@ static status_t do_time(struct vcpu *v, const uint64_t arg[5] UNUSED, uint64_t o
     return ORD_OK;
 }
 
+static status_t unknown(struct vcpu *v UNUSED, const uint64_t arg[5] UNUSED, uint64_t out[3] UNUSED)
+{
+    return ORD_NOT_SUPPORTED;
+}
+
 static handler *const table[] = {
     [ORD_HC_INFO - ORD_HC_BASE] = do_info,
     [ORD_HC_CORE_INFO - ORD_HC_BASE] = do_core_info,
@@ -213,6 +218,27 @@ static handler *const table[] = {
     [ORD_HC_IRQ_REVOKE - ORD_HC_BASE] = do_irq_revoke,
 };
 
+/* What these ask of other cores, or of the own one, goes through a mailbox. */
+#define QUICK                                                                                                \
+    (BIT(ORD_HC_INFO - ORD_HC_BASE) | BIT(ORD_HC_RUN - ORD_HC_BASE) | BIT(ORD_HC_RECALL - ORD_HC_BASE) |     \
+     BIT(ORD_HC_CORE_STATS - ORD_HC_BASE) | BIT(ORD_HC_NOTIFY_TAKE - ORD_HC_BASE))
+
+static void call(handler *h, struct vcpu *v, const uint64_t arg[5], uint64_t result[4])
+{
+    v->state->hypercalls++;
+    result[0] = (uint64_t)(int64_t)h(v, arg, result + 1);
+}
+
+bool hypercall_quick(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4])
+{
+    uint32_t index = (uint32_t)function - ORD_HC_BASE;
+
+    if (index >= 64 || !(QUICK & BIT(index)))
+        return false;
+    call(table[index], v, arg, result);
+    return true;
+}
+
 bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4])
 {
     uint32_t f = (uint32_t)function;
@@ -231,9 +257,8 @@ bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5]
     }
     if (f >> 16 != ORD_HC_BASE >> 16)
         return false;
-    v->state->hypercalls++;
     handler *h = f - ORD_HC_BASE < ARRAY_SIZE(table) ? table[f - ORD_HC_BASE] : NULL;
-    result[0] = (uint64_t)(int64_t)(h ? h(v, arg, result + 1) : ORD_NOT_SUPPORTED);
+    call(h ? h : unknown, v, arg, result);
     return true;
 }
 

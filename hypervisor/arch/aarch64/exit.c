@@ -243,6 +243,26 @@ void exit_sync(struct core *c, struct regs *r)
     }
 }
 
+/* All that is left is to look at what runs next. */
+static void exit_done(struct core *c UNUSED, struct regs *r UNUSED) {}
+
+exit_handler *exit_call(struct core *c, struct regs *r)
+{
+    struct thread *t = c->current;
+    uint64_t result[4] = {0};
+
+    if (!t->in_guest)
+        return exit_sync;
+    atomic_store(&c->mode, (uint32_t)CORE_HYP);
+    if (!hypercall_quick(t->vcpu, r->x[0], &r->x[1], result))
+        return exit_sync;
+    c->entries++;
+    t->vcpu->state->exits++;
+    for (int i = 0; i < 4; i++)
+        r->x[i] = result[i];
+    return core_stay(c) ? NULL : exit_done;
+}
+
 void exit_irq(struct core *c, struct regs *r)
 {
     struct thread *t = c->current;

@@ -5,7 +5,14 @@
 
 #include "core.h"
 
+typedef void exit_handler(struct core *c, struct regs *r);
+
 void exit_sync(struct core *c, struct regs *r);
+/*
+ * HVC #0, with only the registers in r that a function may change; PC, PSTATE and SP_EL0 are in the hardware.
+ * NULL: done, back to the guest. Otherwise what handles it when the rest is saved.
+ */
+exit_handler *exit_call(struct core *c, struct regs *r);
 void exit_irq(struct core *c, struct regs *r);
 void exit_serror(struct core *c, struct regs *r);
 NORETURN void exit_own(uint64_t vector);

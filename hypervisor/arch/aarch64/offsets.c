@@ -2,6 +2,7 @@
 /* Offsets for assembly: the build turns each "->NAME VALUE" of this file's assembly into a #define. */
 #include "context.h"
 #include "core.h"
+#include "sysreg.h"
 #include "vcpu.h"
 
 #define OFFSET(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" ::"i"(value))
@@ -10,6 +11,7 @@ void offsets(void);
 void offsets(void)
 {
     OFFSET(CORE_STACK_TOP, offsetof(struct core, stack_top));
+    OFFSET(ESR_HVC64_0, (uint64_t)EC_HVC64 << 26 | BIT(25) /* IL */);
 }
 
 ORD_ASSERT(offsetof(struct ord_vcpu_state, x) == 0);

@@ -12,6 +12,21 @@
     b       save
     .endm
 
+    /*
+     * HVC #0 of a guest kernel first saves only what a C function may change: exit_call() mostly does without
+     * the rest.
+     */
+    .macro  lower_sync
+    .balign 128
+    stp     x0, x1, [sp, #0]
+    mrs     x0, esr_el2
+    mov     w1, #ESR_HVC64_0
+    cmp     w0, w1
+    b.eq    call
+    adr     x0, exit_sync
+    b       save
+    .endm
+
     .macro  own name
     .balign 128
     mov     x0, #\name
@@ -30,7 +45,7 @@ vectors:
     own     5
     own     6
     own     7
-    lower   exit_sync
+    lower_sync
     lower   exit_irq
     lower   exit_irq            /* FIQ: group 0 is not ours, but it must not hang */
     lower   exit_serror
@@ -38,6 +53,41 @@ vectors:
     lower   exit_irq
     lower   exit_irq
     lower   exit_serror
+
+call:
+    stp     x2, x3, [sp, #16]
+    stp     x4, x5, [sp, #32]
+    stp     x6, x7, [sp, #48]
+    stp     x8, x9, [sp, #64]
+    stp     x10, x11, [sp, #80]
+    stp     x12, x13, [sp, #96]
+    stp     x14, x15, [sp, #112]
+    stp     x16, x17, [sp, #128]
+    str     x18, [sp, #144]
+    str     x30, [sp, #240]
+    mrs     x0, tpidr_el2
+    mov     x1, sp
+    ldr     x2, [x0, #CORE_STACK_TOP]
+    mov     sp, x2
+    str     x1, [sp, #-16]!
+    bl      exit_call           /* NULL, or what else there is to be done */
+    ldr     x1, [sp], #16
+    mov     sp, x1
+    ldr     x30, [sp, #240]
+    ldr     x18, [sp, #144]
+    cbnz    x0, save_rest
+    ldp     x16, x17, [sp, #128]
+    ldp     x14, x15, [sp, #112]
+    ldp     x12, x13, [sp, #96]
+    ldp     x10, x11, [sp, #80]
+    ldp     x8, x9, [sp, #64]
+    ldp     x6, x7, [sp, #48]
+    ldp     x4, x5, [sp, #32]
+    ldp     x2, x3, [sp, #16]
+    ldp     x0, x1, [sp, #0]
+    eret
+    dsb     nsh
+    isb
 
 save:
     stp     x2, x3, [sp, #16]
@@ -48,6 +98,7 @@ save:
     stp     x12, x13, [sp, #96]
     stp     x14, x15, [sp, #112]
     stp     x16, x17, [sp, #128]
+save_rest:                      /* x0 to x17 are saved, x0 is the handler */
     stp     x18, x19, [sp, #144]
     stp     x20, x21, [sp, #160]
     stp     x22, x23, [sp, #176]

@@ -223,12 +223,16 @@ static void test_pieces(void)
         enter();
         arch_context_save(c);
         context_event(c, ORD_EVENT_SYSCALL, 0, 0, 0);
-        CHECK(core_leave(&cores[SHARED]) == vcpu[1]->thread && !timer_on());
+        /* The timer is started once, */
+        CHECK(core_leave(&cores[SHARED]) == vcpu[1]->thread && cores[SHARED].arch.timer == begin + LIMIT);
     }
     CHECK_EQUAL(cores[SHARED].budget.used, 9000);
     on_core(0);
     CHECK(context_run(vm, id) == ORD_OK && step(400) == &c->thread);
-    CHECK_EQUAL(cores[SHARED].arch.timer, fake.counter + 500);
+    CHECK_EQUAL(cores[SHARED].arch.timer, begin + LIMIT);
+    /* and again when it was early. */
+    CHECK(step(100) == &c->thread && cores[SHARED].budget.used == 9100 && !c->stats.throttled);
+    CHECK_EQUAL(cores[SHARED].arch.timer, fake.counter + 400);
     /* Leaves 100 before the end of the period: goes on into the next one, with one interrupt. */
     enter();
     fake.counter += 100;
@@ -251,8 +255,10 @@ static void test_pieces(void)
     CHECK(context_recall(vm, high) == ORD_OK && step(0) == vcpu[1]->thread);
     CHECK_EQUAL(frame(high)->event, ORD_EVENT_RECALLED);
     CHECK(context_destroy(vm, high) == ORD_OK);
-    CHECK(context_recall(vm, id) == ORD_OK && step(0) == vcpu[1]->thread && !timer_on());
+    CHECK(context_recall(vm, id) == ORD_OK && step(0) == vcpu[1]->thread);
     CHECK_EQUAL(frame(id)->event, ORD_EVENT_RECALLED);
+    /* The timer that is left interrupts the guest once at most. */
+    CHECK(step(2 * PERIOD) == vcpu[1]->thread && !timer_on());
 }
 
 /* Interrupts of a vCPU that waits for its core are not lost, and interrupt nobody. */

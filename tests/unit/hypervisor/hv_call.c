@@ -470,6 +470,48 @@ static int64_t hypercall(uint64_t function, uint64_t a, uint64_t b, uint64_t c, 
     return (int64_t)result[0];
 }
 
+/* Who calls goes on at once only after calls that leave its core as it is, and get the same answers. */
+static void test_quick(void)
+{
+    static const uint32_t quick[] = {ORD_HC_INFO, ORD_HC_RUN, ORD_HC_RECALL, ORD_HC_CORE_STATS,
+                                     ORD_HC_NOTIFY_TAKE};
+    uint64_t out[4], done = 0, map[4];
+
+    start_vm();
+    struct core *c = on_core(0);
+    for (uint32_t k = 0; k < ARRAY_SIZE(map); k++)
+        map[k] = c->ready_map[k];
+    for (uint64_t f = 0; f < 0x200; f++) {
+        bool wanted = false;
+        for (size_t i = 0; i < ARRAY_SIZE(quick); i++)
+            wanted |= quick[i] == ORD_HC(f);
+        uint64_t calls = vcpu->state->hypercalls;
+        memset(out, 0, sizeof(out));
+        CHECK(hypercall_quick(vcpu, ORD_HC(f), (uint64_t[5]){ORD_ABI_VERSION}, out) == wanted);
+        CHECK_EQUAL(vcpu->state->hypercalls, calls + wanted);
+        if (!wanted)
+            continue;
+        hypercall(ORD_HC(f), ORD_ABI_VERSION, 0, 0, 0);
+        CHECK(!memcmp(out, result, sizeof(out)));
+        done++;
+    }
+    CHECK_EQUAL(done, ARRAY_SIZE(quick));
+    CHECK(!hypercall_quick(vcpu, ORD_HC_CALL_UID, (uint64_t[5]){0}, out));
+    CHECK(!hypercall_quick(vcpu, 0x84000000 /* PSCI */, (uint64_t[5]){0}, out));
+    for (uint32_t k = 0; k < ARRAY_SIZE(map); k++)
+        CHECK_EQUAL(c->ready_map[k], map[k]);
+    CHECK(!c->mail);
+    /* Asked for something meanwhile: the long way. */
+    c->mode = CORE_HYP;
+    uint64_t runs = c->runs;
+    CHECK(core_stay(c) && c->mode == CORE_USER && c->runs == runs + 1);
+    c->mode = CORE_HYP;
+    on_core(1);
+    thread_post(vcpu->thread, THREAD_OP_KICK);
+    on_core(0);
+    CHECK(!core_stay(c) && c->mode == CORE_HYP && c->runs == runs + 1);
+}
+
 static void test_hypercalls(void)
 {
     start_vm();
@@ -624,6 +666,7 @@ int main(void)
     test_case("exhaustion", test_exhaustion);
     test_case("no pages", test_no_pages);
     test_case("VM that cannot be completed", test_vm_half);
+    test_case("quick hypercalls", test_quick);
     test_case("hypercalls", test_hypercalls);
     test_case("log", test_log);
     test_case("host calls", test_hostcalls);

@@ -296,7 +296,7 @@ static void hypercall(void)
         arg[2] = 1 + r(255);
     }
     uint32_t count = v->vm->context_count;
-    if (!hypercall_dispatch(v, f, arg, out))
+    if (!hypercall_quick(v, f, arg, out) && !hypercall_dispatch(v, f, arg, out))
         return;
     if ((uint32_t)f == ORD_HC_CALL_UID || (uint32_t)f == ORD_HC_REVISION)
         return;
