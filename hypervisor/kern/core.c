@@ -90,6 +90,7 @@ static void slice_stop(struct core *c)
 static NOINLINE void turn(struct core *c, struct thread *t)
 {
     struct thread *old = c->running;
+    bool peers = has_peers(c, t);
 
     if (old && old != t) {
         if (c->slice_armed) {
@@ -101,9 +102,9 @@ static NOINLINE void turn(struct core *c, struct thread *t)
         if (old->in_guest)
             WRITE_ONCE(old->vcpu->preempted, true);
     }
-    if (old != t || !has_peers(c, t))
+    if (old != t || !peers)
         slice_stop(c);
-    if (has_peers(c, t) && !c->slice_armed) {
+    if (peers && !c->slice_armed) {
         uint64_t ticks = t->slice_left ? t->slice_left : arch_counter_hz() * CORE_SLICE_MS / 1000;
         c->slice_armed = true;
         timer_start(&c->slice, arch_counter() + ticks);

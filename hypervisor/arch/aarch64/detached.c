@@ -116,7 +116,6 @@ status_t arch_context_load(struct context *c)
     *w = (struct world){
         .hcr = HCR_GUEST,
         .vttbr = world_vttbr(&c->vm->ptab),
-        .cptr = CPTR_BASE,
         .sctlr = (READ_ONCE(f->sctlr_el1) | SCTLR_M) & ~SCTLR_EE,
         .cpacr = READ_ONCE(f->cpacr_el1) & CPACR_FPEN,
         .tpidr_el0 = READ_ONCE(f->tpidr_el0),

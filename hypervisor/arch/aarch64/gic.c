@@ -223,41 +223,41 @@ static void unexpected(uint32_t intid)
         print("interrupt %u has no owner: disabled", intid);
 }
 
+/* If there is another one, it is the next thing that comes. */
 void gic_handle(struct core *c)
 {
-    for (;;) {
-        uint32_t intid = (uint32_t)sysreg_read(ICC_IAR1_EL1) & 0xffffff;
-        if (intid >= INTID_SPECIAL)
+    uint32_t intid = (uint32_t)sysreg_read(ICC_IAR1_EL1) & 0xffffff;
+
+    if (intid >= INTID_SPECIAL)
+        return;
+    c->irqs++;
+    /* EOImode = 1: this drops the priority only. */
+    sysreg_write(ICC_EOIR1_EL1, intid);
+    switch (intid) {
+    case INTID_KICK:
+        break;
+    case INTID_MAINTENANCE:
+        gich_underflow(c);
+        break;
+    case INTID_HTIMER:
+        timer_expire();
+        break;
+    case INTID_VTIMER:
+        /* Stays active until the guest's EOI, so that it does not fire again meanwhile. */
+        if (c->arch.el1 && c->arch.el1->is_vcpu) {
+            vcpu_pend(CONTAINER_OF(c->arch.el1, struct vcpu, arch.el1), INTID_VTIMER);
             return;
-        c->irqs++;
-        /* EOImode = 1: this drops the priority only. */
-        sysreg_write(ICC_EOIR1_EL1, intid);
-        switch (intid) {
-        case INTID_KICK:
-            break;
-        case INTID_MAINTENANCE:
-            gich_underflow(c);
-            break;
-        case INTID_HTIMER:
-            timer_expire();
-            break;
-        case INTID_VTIMER:
-            /* Stays active until the guest's EOI, so that it does not fire again meanwhile. */
-            if (c->arch.el1 && c->arch.el1->is_vcpu) {
-                vcpu_pend(CONTAINER_OF(c->arch.el1, struct vcpu, arch.el1), INTID_VTIMER);
-                continue;
-            }
-            sysreg_write(cntv_ctl_el0, 0);
-            break;
-        default:
-            if (console_interrupt(intid))
-                break;
-            if (intid >= 32 && irq_deliver(intid))
-                continue;
-            unexpected(intid);
         }
-        arch_irq_deactivate(intid);
+        sysreg_write(cntv_ctl_el0, 0);
+        break;
+    default:
+        if (console_interrupt(intid))
+            break;
+        if (intid >= 32 && irq_deliver(intid))
+            return;
+        unexpected(intid);
     }
+    arch_irq_deactivate(intid);
 }
 
 void arch_core_irqs(struct core *c)

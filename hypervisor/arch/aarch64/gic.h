@@ -14,7 +14,7 @@
 void gic_init(void); /* once */
 void gic_init_core(struct core *c);
 
-/* Acknowledges and handles everything that is pending on this core. */
+/* Acknowledges and handles the interrupt of highest priority that is pending on this core, if any is. */
 void gic_handle(struct core *c);
 
 #endif

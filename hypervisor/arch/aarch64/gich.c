@@ -123,12 +123,12 @@ void gich_save(struct gich *g)
     if (apr_count >= 2) {
         g->ap0r[1] = sysreg_read(S3_4_C12_C8_1);
         g->ap1r[1] = sysreg_read(S3_4_C12_C9_1);
-    }
-    if (apr_count >= 4) {
-        g->ap0r[2] = sysreg_read(S3_4_C12_C8_2);
-        g->ap0r[3] = sysreg_read(S3_4_C12_C8_3);
-        g->ap1r[2] = sysreg_read(S3_4_C12_C9_2);
-        g->ap1r[3] = sysreg_read(S3_4_C12_C9_3);
+        if (apr_count >= 4) {
+            g->ap0r[2] = sysreg_read(S3_4_C12_C8_2);
+            g->ap0r[3] = sysreg_read(S3_4_C12_C8_3);
+            g->ap1r[2] = sysreg_read(S3_4_C12_C9_2);
+            g->ap1r[3] = sysreg_read(S3_4_C12_C9_3);
+        }
     }
     gich_off();
 }
@@ -143,12 +143,12 @@ void gich_load(const struct gich *g)
     if (apr_count >= 2) {
         sysreg_write(S3_4_C12_C8_1, g->ap0r[1]);
         sysreg_write(S3_4_C12_C9_1, g->ap1r[1]);
-    }
-    if (apr_count >= 4) {
-        sysreg_write(S3_4_C12_C8_2, g->ap0r[2]);
-        sysreg_write(S3_4_C12_C8_3, g->ap0r[3]);
-        sysreg_write(S3_4_C12_C9_2, g->ap1r[2]);
-        sysreg_write(S3_4_C12_C9_3, g->ap1r[3]);
+        if (apr_count >= 4) {
+            sysreg_write(S3_4_C12_C8_2, g->ap0r[2]);
+            sysreg_write(S3_4_C12_C8_3, g->ap0r[3]);
+            sysreg_write(S3_4_C12_C9_2, g->ap1r[2]);
+            sysreg_write(S3_4_C12_C9_3, g->ap1r[3]);
+        }
     }
     sysreg_write(ICH_HCR_EL2, g->hcr);
 }

@@ -25,7 +25,6 @@ void arch_thread_init(struct thread *t, const struct ptab *space, uint64_t entry
     a->own_world = (struct world){
         .hcr = HCR_HOST,
         .vttbr = world_vttbr(space),
-        .cptr = CPTR_BASE,
         .sctlr = SCTLR_EL1_RES1 | SCTLR_C | SCTLR_I | SCTLR_UCT | SCTLR_UCI | SCTLR_DZE | SCTLR_nTWE,
         .cpacr = CPACR_FPEN,
         .cntkctl = 3, /* EL0 may read the counters */
@@ -66,7 +65,6 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
     v->arch.world = (struct world){
         .hcr = HCR_GUEST,
         .vttbr = world_vttbr(space),
-        .cptr = CPTR_BASE,
         .el1 = &v->arch.el1,
         .fp = &v->arch.fp,
     };

@@ -15,7 +15,7 @@ uint64_t world_vttbr(const struct ptab *space)
 
 static void set_cptr(struct core *c, const struct world *w)
 {
-    sysreg_write(cptr_el2, w->cptr | (c->arch.fp_owner == w ? 0 : CPTR_TFP));
+    sysreg_write(cptr_el2, c->arch.fp_owner == w ? CPTR_BASE : CPTR_BASE | CPTR_TFP);
 }
 
 void world_save_fp(struct world *w)
@@ -36,7 +36,7 @@ void world_take_fp(struct core *c, struct world *w)
     sysreg_write(S3_3_C4_C4_1, w->fp->fpsr);
     sysreg_write(S3_3_C4_C4_0, w->fp->fpcr);
     c->arch.fp_owner = w;
-    if (c->arch.world)
+    if (c->arch.world && c->arch.world != w)
         set_cptr(c, c->arch.world);
 }
 

@@ -42,7 +42,7 @@ void arch_core_poll(struct core *c);
 void arch_core_sleep(struct core *c);
 /* An interrupt is pending (waiting for a store does not end for it). */
 bool arch_core_irq_pending(void);
-/* Handles the pending interrupts of this core. */
+/* Handles the interrupt that is pending on this core, if any is. */
 void arch_core_irqs(struct core *c);
 
 /* Starts all other cores; each ends in core_leave. */

@@ -47,7 +47,7 @@ struct el1 {
 };
 
 struct world {
-    uint64_t hcr, vttbr, cptr;
+    uint64_t hcr, vttbr;
     uint64_t sctlr, cpacr, tpidr_el0, cntkctl, mdscr;
     struct el1 *el1; /* NULL: host thread */
     struct fpsimd *fp;
