@@ -225,7 +225,7 @@ def _micro(result, names):
             item = own.get(f"hvbench//{key}")
             if item:
                 core = item["interval"][item["begin_core"]]
-                which = "mode" if key == "timer-wfi" else "min"  # at times it has come before the WFI
+                which = "mode" if key.startswith("timer") else "min"  # at times it has come before the WFI, or the wait
                 both = core["hypervisor"][which] + core["vmm"][which]
                 exits = core["hv-sync"][which] + core["hv-irq"][which]
                 rows.append([name, what, f"{exits:.0f}", f"**{both:,.0f}**", f"{core['hypervisor'][which]:,.0f}",
@@ -324,7 +324,7 @@ def _paths(result):
         ("Detach and attach, all cores (most frequent value of each core)", _detach(result, names)),
         ("From the end of a core's sleep to the instruction behind the call (all levels)", _waits(result, names)),
         ("A signal to a host task through a channel, and its answer, without waiting (mean)", _notify(result, names)),
-        ("The VM's own costs (the least of all measurements)", _micro(result, names)),
+        ("The VM's own costs (the least of all measurements; of timers, the most frequent)", _micro(result, names)),
     ]
     for name in names[:1]:
         for how in ("spinning", "sleeping"):
