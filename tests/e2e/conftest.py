@@ -26,6 +26,9 @@ HARMLESS = re.compile(
 # Programs for the guest of `riders`
 PACKAGES = "clustalo,openmpi-bin,python3-mpi4py"
 
+# A run of all tests has to end while its user waits: hours of rounds and all stressors are for OUTRIDER_STRESS=all.
+LONG = os.environ.get("OUTRIDER_STRESS") == "all"
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than half a minute")

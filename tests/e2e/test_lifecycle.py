@@ -2,6 +2,7 @@
 """What Linux does to its processes, its CPUs and itself while threads are detached: nothing is lost, nobody is deaf."""
 
 import pytest
+from conftest import LONG
 from heart import HEART
 
 CG = "/sys/fs/cgroup/outrider-test"
@@ -172,7 +173,7 @@ def test_unload_is_refused_while_in_use(sh):
 def test_unload_at_once(sh, load):
     """As soon as the last thread has ended, again and again, however it ended."""
     sh(
-        """for i in $(seq 5); do
+        f"""for i in $(seq {5 if LONG else 2}); do
             hvctl run -- true; rmmod hvdetach; modprobe hvdetach
             heart_start; kill -KILL $pid; wait $pid || true; rmmod hvdetach; modprobe hvdetach
             detach-cycle 3 >/dev/null; rmmod hvdetach; modprobe hvdetach

@@ -4,6 +4,7 @@
 import json
 
 import pytest
+from conftest import LONG
 from machine import run_guest
 
 SMOKE = """
@@ -36,7 +37,7 @@ def smoke(*options, cpus, host_cores, command=SMOKE):
     assert [core["core"] for core in info["cores"] if core["host"]] == host_cores, run.explain()
 
 
-@pytest.mark.parametrize("smp", [2, 3, 5, 6, 7])
+@pytest.mark.parametrize("smp", [2, 3, 5, 6, 7] if LONG else [2, 5])
 def test_smp(smp):
     smoke("--smp", smp, cpus=smp - 1, host_cores=[smp - 1])
 
@@ -58,6 +59,7 @@ def test_no_host_core():
     assert run.status == 0 and lines[0] == "4" and lines[1] == "125", run.explain()
 
 
+@pytest.mark.first_kernel
 @pytest.mark.parametrize("cpu", ["cortex-a72", "max"])
 @pytest.mark.parametrize("kernel", ["6.1", "6.12"])
 def test_processor(cpu, kernel):

@@ -1,38 +1,37 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Linux changes mappings while a detached thread uses them."""
 
-import os
-
 import pytest
+from conftest import LONG
 
-TIMES = 40 if os.environ.get("OUTRIDER_STRESS") == "all" else 1  # a million rounds
+TIMES, ROUNDS = (40, 25000) if LONG else (1, 10000)  # a million rounds
 
 
 def test_attached(guest):
-    guest.ok("mm-race --rounds 10000", timeout=300)
+    guest.ok("mm-race --rounds 5000", timeout=300)
 
 
 @pytest.mark.slow
 def test_detached(guest):
     for _ in range(TIMES):
-        guest.ok("mm-race --detach-worker --rounds 25000", timeout=900)
+        guest.ok(f"mm-race --detach-worker --rounds {ROUNDS}", timeout=900)
 
 
 @pytest.mark.slow
 def test_remap(guest):
     for _ in range(TIMES):
-        guest.ok("mm-race --detach-worker --only remap --rounds 25000", timeout=900)
+        guest.ok(f"mm-race --detach-worker --only remap --rounds {ROUNDS}", timeout=900)
 
 
 def test_detached_under_load(guest, load):
-    guest.ok("mm-race --detach-worker --rounds 3000", timeout=600)
+    guest.ok(f"mm-race --detach-worker --rounds {3000 if LONG else 1000}", timeout=600)
 
 
 def test_address_space_numbers_run_out(guest):
     """Linux hands out address spaces anew while a thread is detached, which keeps its own."""
     out = guest.ok(
         "hvctl run -- mm-race --only remap --rounds 100000000 >/tmp/race & pid=$!\n"
-        "for i in $(seq 24); do exec-self 50 >/dev/null || exit 1; done\n"
+        "for i in $(seq 12); do exec-self 50 >/dev/null || exit 1; done\n"
         "kill -0 $pid && echo runs; kill -9 $pid; wait $pid; cat /tmp/race",
         timeout=600,
     )

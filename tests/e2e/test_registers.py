@@ -2,6 +2,9 @@
 """All registers survive forwarded calls, page faults and interrupts."""
 
 
+from conftest import LONG
+
+
 def test_attached(guest):
     guest.ok("regs-intact 1000")
     guest.ok("regs-intact --disturb 1000")
@@ -18,7 +21,7 @@ def test_detached_interrupted(guest):
 
 
 def test_detached_under_load(guest, load):
-    guest.ok("hvctl run -- regs-intact --disturb 1000", timeout=600)
+    guest.ok(f"hvctl run -- regs-intact --disturb {1000 if LONG else 250}", timeout=600)
 
 
 def test_two_programs_with_fp(guest):

@@ -68,7 +68,8 @@ def test_named_only(shared, clean):
 FIRST = pytest.mark.first_kernel
 
 
-@pytest.mark.parametrize("half", [pytest.param("0", marks=FIRST), str(CORE), pytest.param(f"0,{CORE}", marks=FIRST)])
+@FIRST
+@pytest.mark.parametrize("half", ["0", str(CORE), f"0,{CORE}"])
 def test_programs(shared, clean, load, half):
     """The thread's Linux side on another CPU, on the very CPU that the thread keeps from running, on both."""
     run = f"taskset -c {half} hvctl run --core {CORE}"

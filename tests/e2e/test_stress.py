@@ -5,11 +5,10 @@ tests/guest/libride.c detaches what stress-ng forks. Stressors run in groups, on
 """
 
 import json
-import os
 import re
 
 import pytest
-from conftest import kernel_warnings
+from conftest import LONG, kernel_warnings
 from machine import TOP
 
 # Of each class: name:operations, few enough for an emulator. More options of a stressor are in OPTIONS. A stressor
@@ -200,17 +199,16 @@ def compare(guest, work):
     assert not wrong, "\n".join(wrong)
 
 
-ALL = os.environ.get("OUTRIDER_STRESS") == "all"
 # The kernels, and of which classes the first stressors run on them by default.
 FIRST = {"6.1": list(STRESSORS), "6.12": ["vm", "signal"], "rt": ["signal"]}
-CASES = [(kernel, name) for kernel, names in FIRST.items() for name in STRESSORS if ALL or name in names]
+CASES = [(kernel, name) for kernel, names in FIRST.items() for name in STRESSORS if LONG or name in names]
 
 
 @pytest.mark.parametrize("_riders, name", CASES, indirect=["_riders"])
 def test_class(riders, name):
     """The first of a class; with OUTRIDER_STRESS=all, all of it, which takes an hour for all classes of a kernel."""
     work = groups(STRESSORS[name])
-    compare(riders, work if ALL else [work[0][:4]])
+    compare(riders, work if LONG else [work[0][:4]])
 
 
 def documentation():
