@@ -13,10 +13,9 @@ SCHEMA = "outrider-mpi-fwq-1"
 LABEL = "mpi-fwq/"
 
 
-def stolen(path):
-    """{label: {rank: [[instructions stolen, polls] of each quantum]}} of the plugin's file. Ranks run at the same time, so each
-    core has its own intervals; a quantum's own work is the least that user mode ever executed."""
-    found, began, label, width = defaultdict(lambda: defaultdict(list)), {}, "", 0
+def _quanta(path, found):
+    """What each level executed in each quantum, by label and rank, of the plugin's file."""
+    began, label, width = {}, "", 0
     with open(path, encoding="utf-8", errors="replace") as handle:
         for line in handle:
             kind, _, rest = line.rstrip("\n").partition(" ")
@@ -34,7 +33,14 @@ def stolen(path):
                 elif mark == END and core in began:
                     x0, then = began.pop(core)
                     found[label][x0 >> 32].append((x0 & 0xFFFFFFFF, {name: counts[name] - then[name] for name in COUNTERS}))
-    out = {}
+
+
+def stolen(*paths):
+    """{label: {rank: [[instructions stolen, polls] of each quantum]}} of the plugins' files, one of each node. Ranks run at the
+    same time, so each core has its own intervals; a quantum's own work is the least that user mode ever executed."""
+    found, out = defaultdict(lambda: defaultdict(list)), {}
+    for path in paths:
+        _quanta(path, found)
     for label, ranks in found.items():
         own = min(counts["user"] for rows in ranks.values() for _, counts in rows)
         out[label] = {rank: [[sum(counts[level] for level in LEVELS) - own, counts["spin"]] for _, counts in sorted(rows, key=lambda row: row[0])]
@@ -56,7 +62,7 @@ def collect(share, counted, options):
         wrong = [len(rows) for rows in (*lost, *ticks["times"], *ticks["barriers"], *ticks["empty"]) if len(rows) != options.samples]
         if wrong:
             raise ValueError(f"{name}: {wrong} of {options.samples} quanta")
-        runs.append({"variant": variant, "load": load, "ranks": ranks, "report": report, "stolen": lost, "ticks": ticks})
+        runs.append({"variant": variant, "load": load, "nodes": options.nodes, "ranks": ranks, "report": report, "stolen": lost, "ticks": ticks})
     return runs
 
 

@@ -4,7 +4,9 @@
  * again, as a bulk-synchronous program does. Who is disturbed holds up all. Ranks may be detached, by hvctl.
  *
  * Rank 0 prints one line of JSON: for each rank what it executed on, and what it left its core for between
- * its first and its last barrier. Ticks are those of the system counter, which all cores share.
+ * its first and its last barrier. Ticks are those of the system counter, which all cores of a machine share;
+ * those of other machines are compared with rank 0's by messages, and are known as well as the fastest of
+ * these was fast (clock_error).
  *
  * With -o NAME, each rank writes one sample per line to NAME-RANK_times.dat (ticks of a quantum, as fwq),
  * NAME-RANK_barriers.dat (ticks of the barrier behind it, waiting included) and NAME-RANK_empty.dat (ticks of
@@ -27,6 +29,7 @@
 #include "quantum.h"
 
 #define WARM_UP_BARRIERS 100
+#define CLOCK_MESSAGES   32
 
 static const char usage[] = "[--work BITS] [--samples N] [--warm-up N] [-o NAME] [--config NAME]";
 
@@ -71,27 +74,80 @@ static uint64_t *samples_new(uint64_t count)
     return samples;
 }
 
-/* How many barriers held: no rank left one before all had done their work. Every rank gets the number. */
-static uint64_t barriers_held(const uint64_t *worked, const uint64_t *left, uint64_t count)
+/*
+ * How far this rank's counter is ahead of rank 0's, and how far off that may be: 0 on rank 0's machine, on
+ * others half of the fastest round trip.
+ */
+static int64_t clock_ahead(int rank, int size, uint64_t *error)
+{
+    MPI_Comm machine;
+    int first = rank, *firsts = calloc((size_t)size, sizeof(*firsts));
+    int64_t ahead = 0;
+
+    CHECK(firsts);
+    CHECK(!MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &machine));
+    CHECK(!MPI_Bcast(&first, 1, MPI_INT, 0, machine));
+    CHECK(!MPI_Allgather(&first, 1, MPI_INT, firsts, 1, MPI_INT, MPI_COMM_WORLD));
+    *error = 0;
+    for (int r = 1; r < size; r++) {
+        if (firsts[r] == firsts[0])
+            continue;
+        uint64_t best = UINT64_MAX, theirs = 0;
+        for (int i = 0; i < CLOCK_MESSAGES; i++) {
+            if (rank == r) {
+                CHECK(!MPI_Recv(NULL, 0, MPI_BYTE, 0, i, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+                theirs = counter();
+                CHECK(!MPI_Send(&theirs, 1, MPI_UINT64_T, 0, i, MPI_COMM_WORLD));
+            } else if (rank == 0) {
+                uint64_t sent = counter();
+                CHECK(!MPI_Send(NULL, 0, MPI_BYTE, r, i, MPI_COMM_WORLD));
+                CHECK(!MPI_Recv(&theirs, 1, MPI_UINT64_T, r, i, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+                uint64_t trip = counter() - sent;
+                if (trip < best) {
+                    best = trip;
+                    ahead = (int64_t)(theirs - (sent + trip / 2));
+                }
+            }
+        }
+        uint64_t found[2] = {(uint64_t)ahead, best / 2 + 1};
+        if (rank == 0)
+            CHECK(!MPI_Send(found, 2, MPI_UINT64_T, r, 0, MPI_COMM_WORLD));
+        else if (rank == r) {
+            CHECK(!MPI_Recv(found, 2, MPI_UINT64_T, 0, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+            ahead = (int64_t)found[0];
+            *error = found[1];
+        }
+    }
+    CHECK(!MPI_Allreduce(MPI_IN_PLACE, error, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD));
+    CHECK(!MPI_Comm_free(&machine));
+    free(firsts);
+    return rank ? ahead : 0;
+}
+
+/*
+ * How many barriers held: no rank left one before all had done their work, as far as their counters can be
+ * compared. Every rank gets the number.
+ */
+static uint64_t barriers_held(const uint64_t *worked, const uint64_t *left, uint64_t count, uint64_t error)
 {
     uint64_t *last = samples_new(count), *first = samples_new(count), held = 0;
 
     CHECK(!MPI_Allreduce(worked, last, (int)count, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD));
     CHECK(!MPI_Allreduce(left, first, (int)count, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD));
     for (uint64_t i = 0; i < count; i++)
-        held += first[i] >= last[i];
+        held += first[i] + 2 * error >= last[i];
     free(last);
     free(first);
     return held;
 }
 
 static void print(const struct bench *b, const struct report *r, int size, uint64_t bits, uint64_t held,
-                  uint64_t run)
+                  uint64_t run, uint64_t error)
 {
     printf("{\"program\": \"mpi-fwq\", \"config\": \"%s\", \"hz\": %lu, \"work\": %lu, \"samples\": %lu, "
-           "\"barriers_held\": %lu, \"run_ticks\": %lu, \"ranks\": [",
+           "\"barriers_held\": %lu, \"run_ticks\": %lu, \"clock_error\": %lu, \"ranks\": [",
            b->config, (unsigned long)counter_hz(), (unsigned long)(2ull << bits), (unsigned long)b->count,
-           (unsigned long)held, (unsigned long)run);
+           (unsigned long)held, (unsigned long)run, (unsigned long)error);
     for (int i = 0; i < size; i++, r++)
         printf("%s{\"rank\": %d, \"detached\": %s, \"core\": %ld, \"quanta\": %lu, \"barriers\": %lu, "
                "\"work_ticks\": %lu, \"least\": %lu, \"most\": %lu, \"barrier_ticks\": %lu, "
@@ -192,19 +248,25 @@ int main(int argc, char **argv)
         own.empty += leave[i] - enter[i];
     }
 
-    uint64_t held = barriers_held(worked, left, b.count), first, last;
-    CHECK(!MPI_Allreduce(&start[0], &first, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD));
-    CHECK(!MPI_Allreduce(&left[b.count - 1], &last, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD));
-    struct report *all = calloc((size_t)size, sizeof(*all));
-    CHECK(all);
-    CHECK(!MPI_Gather(&own, sizeof(own), MPI_BYTE, all, sizeof(own), MPI_BYTE, 0, MPI_COMM_WORLD));
     if (out) {
         write_samples(out, rank, "times", start, worked, b.count);
         write_samples(out, rank, "barriers", worked, left, b.count);
         write_samples(out, rank, "empty", enter, leave, b.count);
     }
+    uint64_t error, first, last, ahead = (uint64_t)clock_ahead(rank, size, &error);
+    for (uint64_t i = 0; i < b.count; i++) {
+        start[i] -= ahead;
+        worked[i] -= ahead;
+        left[i] -= ahead;
+    }
+    uint64_t held = barriers_held(worked, left, b.count, error);
+    CHECK(!MPI_Allreduce(&start[0], &first, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD));
+    CHECK(!MPI_Allreduce(&left[b.count - 1], &last, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD));
+    struct report *all = calloc((size_t)size, sizeof(*all));
+    CHECK(all);
+    CHECK(!MPI_Gather(&own, sizeof(own), MPI_BYTE, all, sizeof(own), MPI_BYTE, 0, MPI_COMM_WORLD));
     if (rank == 0)
-        print(&b, all, size, bits, held, last - first);
+        print(&b, all, size, bits, held, last - first, error);
     CHECK(!fflush(stdout));
     CHECK(!MPI_Finalize());
     if (held != b.count)

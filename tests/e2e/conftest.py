@@ -19,12 +19,12 @@ HARMLESS = re.compile(
     r"hrtimer: interrupt took|perf: interrupt took too long|loading out-of-tree module taints kernel"
     r"|module verification failed: signature and/or required key missing"
     r"|mmap: syscalls \(\d+\) uses deprecated remap_file_pages|Invalid ELF header len \d"
-    r"|sched: DL replenish lagged too much"
+    r"|sched: DL replenish lagged too much|sched: RT throttling activated"
     r"|clocksource: .*(Long readout interval|wd-.*-read-back)"
 )
 
 # Programs for the guest of `riders`
-PACKAGES = "clustalo,openmpi-bin,python3-mpi4py"
+PACKAGES = "clustalo,openmpi-bin,python3-mpi4py,socat"
 
 # A run of all tests has to end while its user waits: hours of rounds and all stressors are for OUTRIDER_STRESS=all.
 LONG = os.environ.get("OUTRIDER_STRESS") == "all"

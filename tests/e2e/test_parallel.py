@@ -172,16 +172,37 @@ def test_mpi_fwq_native():
     assert not any(rank["detached"] or rank["syscalls"] for rank in fwq_report(run.out, 2))
 
 
+def measure(path, *options):
+    """What bench/scale --measure finds."""
+    build = ["--build", BUILD] if BUILD else []
+    done = subprocess.run([str(TOP / "bench/scale"), "--measure", *options, "--configs", "outrider", "--loads", "idle", "--mpi", str(path),
+                           "--packages", PACKAGES, *build],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return json.loads(path.read_text())["runs"]
+
+
+@pytest.mark.slow
+def test_nodes(tmp_path):
+    """Two machines with a network between them, a rank on each: both are counted; a detached one's calls to the network are forwarded."""
+    runs = measure(tmp_path / "mpi.json", "--nodes", "2", "--samples", "5", "--runs", "2:17")
+    lost = {}
+    for run in runs:
+        ranks = run["report"]["ranks"]
+        assert run["nodes"] == run["ranks"] == len(run["stolen"]) == 2 and run["report"]["barriers_held"] == 5, run
+        assert run["report"]["clock_error"] > 0, "the ranks have one clock, so they are on one machine"
+        assert all(rank["detached"] == (run["variant"] == "detached") for rank in ranks), ranks
+        assert run["variant"] == "attached" or all(rank["syscalls"] > 0 for rank in ranks), ranks
+        assert all(len(rank) == 5 for rank in (*run["stolen"], *run["ticks"]["times"])), run
+        lost[run["variant"]] = sum(stolen for rank in run["stolen"] for stolen, _ in rank)
+    assert set(lost) == {"attached", "detached"} and lost["detached"] == 0, lost
+
+
 @pytest.mark.slow
 def test_mpi_fwq_counted(tmp_path):
     """bench/scale --measure: by the plugin's count, detached ranks lose nothing, others do; each quantum of each rank is counted."""
     samples = 12
-    build = ["--build", BUILD] if BUILD else []
-    done = subprocess.run([str(TOP / "bench/scale"), "--measure", "--samples", str(samples), "--configs", "outrider", "--loads", "idle", "--runs", "1:17,3:19",
-                           "--mpi", str(tmp_path / "mpi.json"), "--packages", PACKAGES, *build],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    runs = json.loads((tmp_path / "mpi.json").read_text())["runs"]
+    runs = measure(tmp_path / "mpi.json", "--samples", str(samples), "--runs", "1:17,3:19")
     assert {(run["variant"], run["ranks"], run["report"]["work"]) for run in runs} == {(v, *r) for v in ("attached", "detached") for r in ((1, 1 << 18), (3, 1 << 20))}
     lost = {"attached": 0, "detached": 0}
     for run in runs:

@@ -38,8 +38,7 @@ def clean(shared):
     warnings, pools = kernel_warnings(shared), hvctl.pools()
     yield hvctl
     hvctl.wait_gone()
-    # PREEMPT_RT's own: its threads seem to run while their CPU waits
-    assert [w for w in kernel_warnings(shared)[len(warnings) :] if "RT throttling" not in w] == []
+    assert kernel_warnings(shared)[len(warnings) :] == []
     assert hvctl.pools() == pools
 
 
