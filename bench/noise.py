@@ -216,6 +216,22 @@ JOBS = {
 }
 
 
+def throughput_totals(result):
+    """Each job, on all cores and levels but for what only spins: natively, under Outrider, in a VM of KVM."""
+    configs = {"native": "native", "outrider": "in the VM", "kvm": "in KVM's"}
+    rows = []
+    for name in dict.fromkeys(run["name"] for run in result["runs"]):
+        runs = {run["config"]: run for run in result["runs"] if run["name"] == name}
+        for job, what in JOBS.items():
+            items = {c: runs[c]["results"].get(f"count/{c}/{job}", {}) for c in configs if c in runs}
+            totals = {c: sum(item["total"][level]["min"] for level in ("user", "hypervisor", "vmm")) + item["kernel_without_waiting"]
+                      for c, item in items.items() if "kernel_without_waiting" in item}  # fmt: skip
+            if "native" in totals and len(totals) > 1:
+                rows.append([name, f"{job}: {what}", f"{totals['native']:,}", *[
+                    f"{totals[c]:,} ({100 * (totals[c] / totals['native'] - 1):+.1f} %)" if c in totals else "" for c in ("outrider", "kvm")]])  # fmt: skip
+    return ["kernel", "job", *configs.values()], rows
+
+
 def throughput_table(result):
     rows = []
     for name in dict.fromkeys(run["name"] for run in result["runs"]):

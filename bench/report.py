@@ -411,6 +411,7 @@ def markdown(result, images=()):
             *_published("wake"))
         add(f"A system call: {what} (kernel's instructions on the core of the program, median)", noise.calls_table(result, load))
     add("What Linux's own work costs (instructions of all of Linux's cores)", noise.throughput_table(result))
+    add("What Linux's own work costs in all, without what only spins (of one run)", noise.throughput_totals(result))
     for title, table in _paths(result):
         add(title, table)
     return "\n".join(out).replace("\n\n\n", "\n\n") + "\n"
