@@ -11,6 +11,7 @@
 #include <linux/amba/bus.h>
 #include <linux/fs.h>
 #include <linux/interrupt.h>
+#include <linux/irq.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -93,6 +94,12 @@ static int uio_add(struct device *dev, const struct resource *res, int irq)
 	one->info.irq = irq;
 	one->info.handler = uio_interrupt;
 	one->info.irqcontrol = uio_control;
+	/*
+	 * Mask at once, as uio_pdrv_genirq does. Otherwise a level that is still there comes a second time; if the
+	 * program has been quicker by then and has unmasked it, that is an interrupt that nobody has asked for.
+	 */
+	if (irq_get_trigger_type(irq) & IRQ_TYPE_LEVEL_MASK)
+		irq_set_status_flags(irq, IRQ_DISABLE_UNLAZY);
 	one->info.mem[0].name = "registers";
 	one->info.mem[0].memtype = UIO_MEM_PHYS;
 	one->info.mem[0].addr = res->start & PAGE_MASK;

@@ -142,6 +142,13 @@ def test_interrupt(two):  # noqa: F811
 
 
 @FIRST
+def test_interrupt_once(two):  # noqa: F811
+    """A level that is acknowledged before Linux's handler has returned is one interrupt, not two."""
+    two.ok(UIO + "taskset -c 1 rtc-alarm /dev/uio0 20000 at-once; s=$?" + NO_UIO, timeout=300)
+    clean(two)
+
+
+@FIRST
 def test_interrupt_goes_back(two):  # noqa: F811
     """Its thread is killed while it waits; its device is taken away."""
     two.ok(
