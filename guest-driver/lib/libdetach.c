@@ -359,7 +359,18 @@ void irq_close(struct irq *i)
     errno = saved;
 }
 
-/* By the hypervisor. -ENOSYS: the thread is in Linux, or the device is not one that can be granted. */
+/* UIO: what is read is the number of interrupts, and there is something to read when it has changed. */
+static bool irq_read(struct irq *i)
+{
+    uint32_t count;
+
+    return read(i->fd, &count, sizeof(count)) == sizeof(count);
+}
+
+/*
+ * By the hypervisor. -ENOSYS: the thread is in Linux, or the device is not one that can be granted. An interrupt
+ * that came before it was granted has gone to Linux, which has masked it since: it ends a wait.
+ */
 static long irq_host(struct irq *i, uint64_t call, uint64_t until)
 {
     struct ord_ioc_irq grant = {.head = HEAD(grant), .fd = i->fd};
@@ -379,22 +390,25 @@ static long irq_host(struct irq *i, uint64_t call, uint64_t until)
         if (result)
             return result == -EBUSY ? result : -ENOSYS;
         __atomic_store_n(&i->number, grant.intid, __ATOMIC_RELAXED);
+        int saved = errno;
+        bool before = call == ORD_HOSTCALL_IRQ_WAIT && irq_read(i);
+        errno = saved;
+        if (before)
+            return 1;
     }
 }
 
-/* UIO: what is read is the number of interrupts, and there is something to read when it has changed. */
 static int irq_linux_wait(struct irq *i, uint64_t until)
 {
-    uint32_t count;
     int saved = errno, waited = 0;
-    ssize_t got;
+    bool got;
 
-    while ((got = read(i->fd, &count, sizeof(count))) != sizeof(count) && errno == EAGAIN && !waited)
+    while (!(got = irq_read(i)) && errno == EAGAIN && !waited)
         waited = file_await(i->fd, until);
-    if (got != sizeof(count) && errno != EAGAIN)
+    if (!got && errno != EAGAIN)
         waited = -errno;
     errno = saved;
-    return got == sizeof(count) ? 0 : waited;
+    return got ? 0 : waited;
 }
 
 int irq_wait(struct irq *i, uint64_t until)

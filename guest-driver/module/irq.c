@@ -4,6 +4,7 @@
  * granted.
  */
 #include <linux/file.h>
+#include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -61,7 +62,7 @@ int hvd_irq_grant(struct hvd_thread *t, int fd, u32 *intid)
 {
 	struct arm_smccc_res res;
 	struct file *file;
-	int irq = -EBADF;
+	int irq = -EBADF, linux_irq = 0;
 
 	if (!(hvd_features & ORD_FEATURE_IRQ))
 		return -EOPNOTSUPP;
@@ -73,8 +74,12 @@ int hvd_irq_grant(struct hvd_thread *t, int fd, u32 *intid)
 		irq = irq_lookup(file);
 	if (irq >= 0) {
 		*intid = irq_intid(irq);
+		linux_irq = irq;
 		irq = hvd_status_errno(hvd_call(ORD_HC_IRQ_GRANT, t->context, *intid, 0, 0, &res));
 	}
+	/* One that is on its way in Linux has arrived then, so that the program sees it there. */
+	if (!irq)
+		synchronize_irq(linux_irq);
 	mutex_unlock(&irq_lock);
 	fput(file);
 	return irq;
