@@ -53,6 +53,7 @@ struct check {
     unsigned long warmup_events, events;
     uint64_t lost, away;
     long locked_kib, size_kib; /* at the beginning of the steady part */
+    bool compacted;            /* locked pages, too: vm.compact_unevictable_allowed */
     int ticks_after_end;
     bool seen;     /* it was on its core at all */
     bool finished; /* what is known of the steady part is enough: the program shows where it was at the end */
@@ -126,6 +127,11 @@ static void read_locked(struct check *check)
         sscanf(line, "VmLck: %ld", &check->locked_kib);
         sscanf(line, "VmRSS: %ld", &check->size_kib);
     }
+    fclose(file);
+    file = fopen("/proc/sys/vm/compact_unevictable_allowed", "re");
+    if (!file)
+        return; /* a kernel without compaction */
+    check->compacted = fgets(line, sizeof(line), file) && atoi(line);
     fclose(file);
 }
 
@@ -393,6 +399,9 @@ static void print_text(const struct check *check, FILE *out)
         fprintf(out, "%" PRIu64 " more events came too quickly to be looked at\n", check->lost);
     if (!check->locked_kib)
         fprintf(out, "note: none of its memory is locked; Linux may take any page away from it later\n");
+    else if (check->compacted)
+        fprintf(out, "note: compaction may move its memory though it is locked, a page fault each time: "
+                     "sysctl vm.compact_unevictable_allowed=0\n");
     verdict(check, text, sizeof(text));
     fprintf(out, "verdict: %s\n", text);
 }

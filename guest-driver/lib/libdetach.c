@@ -368,8 +368,8 @@ static bool irq_read(struct irq *i)
 }
 
 /*
- * By the hypervisor. -ENOSYS: the thread is in Linux, or the device is not one that can be granted. An interrupt
- * that came before it was granted has gone to Linux, which has masked it since: it ends a wait.
+ * By the hypervisor. -ENOSYS: the thread is in Linux, or the device is not one that can be granted. An
+ * interrupt that came before it was granted has gone to Linux, which has masked it since: it ends a wait.
  */
 static long irq_host(struct irq *i, uint64_t call, uint64_t until)
 {

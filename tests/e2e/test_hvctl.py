@@ -450,6 +450,13 @@ def test_check_memory(guest):
     assert status == 0 and report["undisturbed"] and report["locked_kib"] > 1000, report
 
 
+def test_check_compaction(guest):
+    """Locked memory may be moved, unless the system says no."""
+    run = "f=/proc/sys/vm/compact_unevictable_allowed; was=$(cat $f); echo {} >$f; hvctl check --after-marker --prefault -- steady 2>&1; s=$?; echo $was >$f; exit $s"
+    assert "sysctl vm.compact_unevictable_allowed=0" in guest.ok(run.format(1))
+    assert "note:" not in guest.ok(run.format(0))
+
+
 def test_check_in_linux(guest):
     """Who sleeps all the time has no event in it, but is not undisturbed."""
     status, report = check(guest, "--warmup 1 --duration 1 -- sleep 100")

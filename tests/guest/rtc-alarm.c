@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rtc-alarm /dev/uioN [N [detached | at-once]]: the alarm of a PL031 real-time clock (ARM DDI0224), once a second,
- * handled in user mode through UIO: attached (or not), then detached, where Linux gets none of it and is
- * asked for nothing; twice. Or at once, attached, as fast as they come.
+ * rtc-alarm /dev/uioN [N [detached | at-once]]: the alarm of a PL031 real-time clock (ARM DDI0224), once a
+ * second, handled in user mode through UIO: attached (or not), then detached, where Linux gets none of it and
+ * is asked for nothing; twice. Or at once, attached, as fast as they come.
  */
 #include "library.h"
 
@@ -63,9 +63,9 @@ static void alarm_before(void)
 }
 
 /*
- * Alarms that are due when they are set, taken by a program that looks for them all the time: it has acknowledged
- * one before Linux's handler has returned, or some time after that. No interrupt may come that the clock has not
- * asked for.
+ * Alarms that are due when they are set, taken by a program that looks for them all the time: it has
+ * acknowledged one before Linux's handler has returned, or some time after that. No interrupt may come that
+ * the clock has not asked for.
  */
 static void alarms_at_once(uint64_t count)
 {
