@@ -95,8 +95,9 @@ static int uio_add(struct device *dev, const struct resource *res, int irq)
 	one->info.handler = uio_interrupt;
 	one->info.irqcontrol = uio_control;
 	/*
-	 * Mask at once, as uio_pdrv_genirq does. Otherwise a level that is still there comes a second time; if the
-	 * program has been quicker by then and has unmasked it, that is an interrupt that nobody has asked for.
+	 * Mask at once, as uio_pdrv_genirq does. Otherwise a level that is still there comes a second time;
+	 * if the program has been quicker by then and has unmasked it, that is an interrupt that nobody has
+	 * asked for.
 	 */
 	if (irq_get_trigger_type(irq) & IRQ_TYPE_LEVEL_MASK)
 		irq_set_status_flags(irq, IRQ_DISABLE_UNLAZY);
