@@ -368,12 +368,29 @@ static bool irq_read(struct irq *i)
 }
 
 /*
- * By the hypervisor. -ENOSYS: the thread is in Linux, or the device is not one that can be granted. An
- * interrupt that came before it was granted has gone to Linux, which has masked it since: it ends a wait.
+ * Asks for the interrupt: 0 if it is the thread's now. 1: one came before, so it went to Linux, which has
+ * masked it since; that ends a wait. Apart, so that the way that waits and acknowledges saves no registers
+ * for it.
  */
-static long irq_host(struct irq *i, uint64_t call, uint64_t until)
+static __attribute__((noinline)) long irq_ask(struct irq *i, uint64_t call)
 {
     struct ord_ioc_irq grant = {.head = HEAD(grant), .fd = i->fd};
+    int saved = errno;
+
+    if (detach_info(NULL))
+        return -ENOSYS;
+    long result = device_call(ORD_IOC_IRQ, &grant);
+    if (result)
+        return result == -EBUSY ? result : -ENOSYS;
+    __atomic_store_n(&i->number, grant.intid, __ATOMIC_RELAXED);
+    result = call == ORD_HOSTCALL_IRQ_WAIT && irq_read(i);
+    errno = saved;
+    return result;
+}
+
+/* By the hypervisor. -ENOSYS: the thread is in Linux, or the device is not one that can be granted. */
+static long irq_host(struct irq *i, uint64_t call, uint64_t until)
+{
     uint64_t ignored[3];
     long result;
 
@@ -384,17 +401,9 @@ static long irq_host(struct irq *i, uint64_t call, uint64_t until)
             return result;
         if (result == -ENOSYS)
             continue;
-        if (detach_info(NULL))
-            return -ENOSYS;
-        result = device_call(ORD_IOC_IRQ, &grant);
+        result = irq_ask(i, call);
         if (result)
-            return result == -EBUSY ? result : -ENOSYS;
-        __atomic_store_n(&i->number, grant.intid, __ATOMIC_RELAXED);
-        int saved = errno;
-        bool before = call == ORD_HOSTCALL_IRQ_WAIT && irq_read(i);
-        errno = saved;
-        if (before)
-            return 1;
+            return result;
     }
 }
 
