@@ -407,7 +407,7 @@ static long irq_host(struct irq *i, uint64_t call, uint64_t until)
     }
 }
 
-static int irq_linux_wait(struct irq *i, uint64_t until)
+static __attribute__((noinline)) int irq_linux_wait(struct irq *i, uint64_t until)
 {
     int saved = errno, waited = 0;
     bool got;
