@@ -77,9 +77,13 @@ int hvd_irq_grant(struct hvd_thread *t, int fd, u32 *intid)
 		linux_irq = irq;
 		irq = hvd_status_errno(hvd_call(ORD_HC_IRQ_GRANT, t->context, *intid, 0, 0, &res));
 	}
-	/* One that is on its way in Linux has arrived then, so that the program sees it there. */
+	/*
+	 * A handler that runs in Linux has told the program then. Not synchronize_irq(): that asks the
+	 * distributor whether the interrupt is active, which it is until the thread acknowledges it, if the
+	 * next has come already.
+	 */
 	if (!irq)
-		synchronize_irq(linux_irq);
+		synchronize_hardirq(linux_irq);
 	mutex_unlock(&irq_lock);
 	fput(file);
 	return irq;

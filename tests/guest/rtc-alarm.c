@@ -7,7 +7,6 @@
 #include "library.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,7 +103,6 @@ int main(int argc, char **argv)
     if (argc > 3 && !strcmp(argv[3], "at-once")) {
         rtc[ICR] = 1;
         rtc[IMSC] = 1;
-        CHECK(fcntl(alarm_irq.fd, F_SETFL, O_NONBLOCK) == 0);
         alarms_at_once(count);
         rtc[IMSC] = 0;
         irq_close(&alarm_irq);
