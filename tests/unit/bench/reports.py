@@ -115,6 +115,20 @@ def test_shared_table():
     check("shared core", row[1:] == [10, 7, "2: 800 / 900", "1: 2,000 / 2,000", "52.0%"])
 
 
+def test_throughput():
+    """What a job costs in all, beside native: spinning is left out, the hypervisor's and the VMM's share is not; only what was measured."""
+
+    def run(config, user, kernel, own):
+        item = {"total": {level: {"min": n} for level, n in (("user", user), ("kernel", 9999), ("hypervisor", own), ("vmm", own))}, "kernel_without_waiting": kernel}
+        return {"name": "6.1", "config": config, "results": {f"count/{config}/disk": item}}
+
+    native, outrider, kvm = run("native", 600, 400, 0), run("outrider", 600, 400, 5), run("kvm", 900, 600, 0)
+    head, (row,) = noise.throughput_totals({"runs": [native, outrider, kvm]})
+    check("jobs, all configurations", len(head) == len(row) and row[2:] == ["1,000", "1,010 (+1.0 %)", "1,500 (+50.0 %)"])
+    check("jobs, without KVM", noise.throughput_totals({"runs": [native, outrider]})[1][0][2:] == ["1,000", "1,010 (+1.0 %)", ""])
+    check("jobs, nothing to compare", noise.throughput_totals({"runs": [native]})[1] == [])
+
+
 def test_page():
     svg = plot.scatter("t", [("a < b", 5, [(1, 10), (3, 2000)])], ["c"])
     wakes = plot.histogram("w", [("a", [100, 5000, 5000]), ("b", [890] * 3)], ["c"])
@@ -147,6 +161,7 @@ if __name__ == "__main__":
     test_wakes_shared()
     test_cyclictest()
     test_shared_table()
+    test_throughput()
     test_page()
     with tempfile.TemporaryDirectory() as folder:
         test_records(Path(folder))
