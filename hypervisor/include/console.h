@@ -23,13 +23,12 @@ extern const struct uart uart_table[];
 /* Sets the device. What has been written before is in the log, and is printed here. */
 void console_init(const struct uart *uart, paddr_t base);
 
-/* Takes keys (report.h) from now on, on this core, if the device is the hypervisor's own and its interrupt is
- * known. */
-void console_listen(void);
-/* Handles the interrupt; false: it is not the console's. */
-bool console_interrupt(uint32_t intid);
 /* The console's interrupt, which no task gets; 0: it has none. */
 uint32_t console_irq(void);
+/* From now on keys interrupt. False: the device cannot do that. */
+bool console_listen(void);
+/* The next key that was typed, -1: none is left, and the interrupt is gone. */
+int console_key(void);
 
 /* Writes len bytes of a host task's text, as one piece. */
 void console_write(const char *text, size_t len);
@@ -45,17 +44,7 @@ uint64_t console_log(uint64_t position, char *to, size_t size, uint64_t *count, 
 /* printf subset: %s %c %d %u %x %lx %lu %ld %p %%, with 0 and width. Prefixed "outrider: ". */
 void print(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* Stops the machine: an invariant of the hypervisor itself is broken. */
-NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
-
-/* Ends the start: the machine or what was loaded is not fit; the message says what is wrong and what to do.
- */
-NORETURN void refuse(const char *format, ...) PRINTF_LIKE(1, 2);
-
-#define ASSERT(c)                                                                                            \
-    do {                                                                                                     \
-        if (__builtin_expect(!(c), 0))                                                                       \
-            panic("%s:%d: %s does not hold", __FILE__, __LINE__, #c);                                        \
-    } while (0)
+/* A line as print() makes it, also while the console's lock is held: nobody else will speak again. */
+void console_last_words(const char *prefix, const char *format, va_list ap);
 
 #endif

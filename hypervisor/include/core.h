@@ -92,10 +92,6 @@ bool core_stay(struct core *c);
 /* Fills in c->registers. Interrupts whatever runs on c; false: c does not answer. */
 bool core_registers(struct core *c);
 
-/* All other cores halt when they next come by. */
-void core_halt_others(void);
-extern bool core_halted;
-
 /* Every core of the mask that executes user code now executes a full barrier before this returns. */
 void core_barrier(uint32_t mask);
 

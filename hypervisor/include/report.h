@@ -5,7 +5,9 @@
 
 #include "types.h"
 
-/* A key was typed. Unknown ones do nothing. */
-void report_key(char key);
+/* Takes keys from now on, on this core, if the console is the hypervisor's own and its interrupt is known. */
+void report_listen(void);
+/* Handles the interrupt; false: it is not the console's. */
+bool report_interrupt(uint32_t intid);
 
 #endif

@@ -12,14 +12,15 @@
  */
 #include "boot.h"
 
-#include "console.h"
 #include "context.h"
 #include "core.h"
 #include "elf.h"
 #include "irq.h"
 #include "notify.h"
+#include "panic.h"
 #include "platform.h"
 #include "pool.h"
+#include "report.h"
 #include "string.h"
 #include "task.h"
 #include "vm.h"
@@ -250,5 +251,5 @@ void boot_main(void)
         memory_keep(platform.uart.base, platform.uart.size);
     arch_start_cores();
     start_first_task();
-    console_listen();
+    report_listen();
 }

@@ -2,15 +2,8 @@
 #include "console.h"
 
 #include "atomic.h"
-#include "core.h"
 #include "platform.h"
-#include "report.h"
 #include "string.h"
-#include <arch/cpu.h>
-#include <arch/irqchip.h>
-#include <outrider/task.h>
-
-#define KEYS_MAX 8 /* of one interrupt */
 
 static const struct uart *uart;
 static uint64_t uart_base;
@@ -84,28 +77,17 @@ uint32_t console_irq(void)
     return platform.uart_owned ? platform.uart_irq : 0;
 }
 
-void console_listen(void)
+bool console_listen(void)
 {
-    uint32_t intid = console_irq();
-
-    if (!uart || !uart->listen || intid < 32 || intid >= arch_irq_limit())
-        return;
-    arch_irq_control(intid, ORD_IRQ_LEVEL);
-    arch_irq_route(intid, core_self());
+    if (!uart || !uart->listen)
+        return false;
     uart->listen(uart_base);
-    arch_irq_control(intid, ORD_IRQ_ENABLE);
+    return true;
 }
 
-bool console_interrupt(uint32_t intid)
+int console_key(void)
 {
-    int c;
-
-    if (!intid || intid != console_irq() || !uart)
-        return false;
-    /* Somebody may type faster than this prints: the rest is for the next interrupt. */
-    for (int i = 0; i < KEYS_MAX && (c = uart->get(uart_base)) >= 0; i++)
-        report_key((char)c);
-    return true;
+    return uart ? uart->get(uart_base) : -1;
 }
 
 void console_write(const char *text, size_t len)
@@ -180,14 +162,14 @@ static void vprint(const char *f, va_list ap)
     }
 }
 
-static void say(const char *prefix, const char *format, va_list ap)
+static void line(const char *prefix, const char *format, va_list ap)
 {
-    spin_lock(&lock);
+    for (const char *s = "outrider: "; *s; s++)
+        put(*s);
     while (*prefix)
         put(*prefix++);
     vprint(format, ap);
     put('\n');
-    spin_unlock(&lock);
 }
 
 void print(const char *format, ...)
@@ -195,29 +177,17 @@ void print(const char *format, ...)
     va_list ap;
 
     va_start(ap, format);
-    say("outrider: ", format, ap);
+    spin_lock(&lock);
+    line("", format, ap);
+    spin_unlock(&lock);
     va_end(ap);
 }
 
-void panic(const char *format, ...)
+void console_last_words(const char *prefix, const char *format, va_list ap)
 {
-    va_list ap;
-
     /* The lock's holder may be the one that fails: print anyway. */
     lock = (struct spinlock){0, 0};
-    va_start(ap, format);
-    say("outrider: PANIC: ", format, ap);
-    va_end(ap);
-    core_halt_others();
-    arch_halt();
-}
-
-void refuse(const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    say("outrider: cannot start: ", format, ap);
-    va_end(ap);
-    arch_halt();
+    spin_lock(&lock);
+    line(prefix, format, ap);
+    spin_unlock(&lock);
 }

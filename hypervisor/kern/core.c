@@ -2,9 +2,9 @@
 #include "core.h"
 
 #include "atomic.h"
-#include "console.h"
 #include "context.h"
 #include "notify.h"
+#include "panic.h"
 #include "string.h"
 #include "vcpu.h"
 #include <arch/irqchip.h>
@@ -20,7 +20,6 @@
 
 struct core cores[ORD_CORES_MAX];
 uint32_t core_count;
-bool core_halted;
 
 static void slice_end(struct timer *timer)
 {
@@ -35,8 +34,21 @@ static void slice_end(struct timer *timer)
     t->slice_left = 0;
 }
 
+/* They halt when they next look at `asked`. */
+static void tell_others(void)
+{
+    for (uint32_t i = 0; i < core_count; i++) {
+        if (&cores[i] == core_self())
+            continue;
+        WRITE_ONCE(cores[i].asked, 1u);
+        if (READ_ONCE(cores[i].mode) != CORE_OFF)
+            arch_core_kick(&cores[i]);
+    }
+}
+
 void core_init(struct core *c, uint32_t index, uint64_t mpidr)
 {
+    panic_tell_others = tell_others;
     c->index = index;
     c->mpidr = mpidr;
     c->mode = CORE_OFF;
@@ -168,7 +180,7 @@ static void answer(struct core *c)
 {
     WRITE_ONCE(c->asked, 0u);
     smp_mb(); /* pairs with ask(): what is counted from now on is seen here, or the flag is there again */
-    if (READ_ONCE(core_halted))
+    if (READ_ONCE(panicked))
         arch_halt();
     uint32_t asked = atomic_load(&c->barrier_asked);
     if (asked != c->barrier_done)
@@ -298,17 +310,4 @@ bool core_registers(struct core *c)
         cpu_relax();
     }
     return true;
-}
-
-void core_halt_others(void)
-{
-    WRITE_ONCE(core_halted, true);
-    smp_mb();
-    for (uint32_t i = 0; i < core_count; i++) {
-        if (&cores[i] == core_self())
-            continue;
-        WRITE_ONCE(cores[i].asked, 1u);
-        if (READ_ONCE(cores[i].mode) != CORE_OFF)
-            arch_core_kick(&cores[i]);
-    }
 }

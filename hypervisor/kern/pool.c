@@ -5,7 +5,7 @@
  */
 #include "pool.h"
 
-#include "console.h"
+#include "panic.h"
 #include "string.h"
 
 struct pool pools[ORD_POOL_COUNT];

@@ -11,6 +11,10 @@
 #include "core.h"
 #include "task.h"
 #include "vm.h"
+#include <arch/irqchip.h>
+#include <outrider/task.h>
+
+#define KEYS_MAX 8 /* of one interrupt */
 
 static const char *kind(const struct thread *t)
 {
@@ -205,9 +209,33 @@ static void help(void)
         print("%c  %s", keys[i].key, keys[i].help);
 }
 
-void report_key(char key)
+static void key_typed(char key)
 {
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         if (keys[i].key == (key == '?' ? 'h' : key))
             keys[i].act();
+}
+
+void report_listen(void)
+{
+    uint32_t intid = console_irq();
+
+    if (intid < 32 || intid >= arch_irq_limit())
+        return;
+    arch_irq_control(intid, ORD_IRQ_LEVEL);
+    arch_irq_route(intid, core_self());
+    if (console_listen())
+        arch_irq_control(intid, ORD_IRQ_ENABLE);
+}
+
+bool report_interrupt(uint32_t intid)
+{
+    int c;
+
+    if (!intid || intid != console_irq())
+        return false;
+    /* Somebody may type faster than this prints: the rest is for the next interrupt. */
+    for (int i = 0; i < KEYS_MAX && (c = console_key()) >= 0; i++)
+        key_typed((char)c);
+    return true;
 }

@@ -4,6 +4,7 @@
 #include "atomic.h"
 #include "console.h"
 #include "core.h"
+#include "panic.h"
 #include "pool.h"
 #include "string.h"
 #include "vm.h"

@@ -11,6 +11,7 @@
 #include "gich.h"
 #include "idregs.h"
 #include "inject.h"
+#include "panic.h"
 #include "sysreg.h"
 #include "task.h"
 #include "vm.h"

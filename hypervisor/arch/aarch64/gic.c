@@ -5,7 +5,9 @@
 #include "console.h"
 #include "gich.h"
 #include "irq.h"
+#include "panic.h"
 #include "platform.h"
+#include "report.h"
 #include "sysreg.h"
 #include "vcpu.h"
 #include <arch/irqchip.h>
@@ -251,7 +253,7 @@ void gic_handle(struct core *c)
         sysreg_write(cntv_ctl_el0, 0);
         break;
     default:
-        if (console_interrupt(intid))
+        if (report_interrupt(intid))
             break;
         if (intid >= 32 && irq_deliver(intid))
             return;

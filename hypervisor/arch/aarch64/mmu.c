@@ -8,6 +8,7 @@
 
 #include "console.h"
 #include "image.h"
+#include "panic.h"
 #include "platform.h"
 #include "pool.h"
 #include "ptab.h"

@@ -7,6 +7,7 @@
 #include "detached.h"
 #include "gic.h"
 #include "mmu.h"
+#include "panic.h"
 #include "platform.h"
 #include "pool.h"
 #include "psci.h"

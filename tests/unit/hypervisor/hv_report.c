@@ -43,7 +43,7 @@ static const char *type(const char *keys)
 {
     fake_console_clear();
     fake.keys = keys;
-    CHECK(console_interrupt(UART_IRQ));
+    CHECK(report_interrupt(UART_IRQ));
     return fake_console();
 }
 
@@ -74,21 +74,21 @@ static void test_interrupt(void)
     struct irq *i;
 
     start();
-    console_listen();
+    report_listen();
     CHECK(fake.listening && fake.routed[UART_IRQ] == 0 && fake.irq_state[UART_IRQ] == ORD_IRQ_STATE_ENABLED);
     CHECK(irq_create(UART_IRQ, &i) == ORD_BUSY && irq_create(UART_IRQ + 1, &i) == ORD_OK);
-    CHECK(!console_interrupt(UART_IRQ + 1) && !console_interrupt(0));
+    CHECK(!report_interrupt(UART_IRQ + 1) && !report_interrupt(0));
     /* A flood is taken in pieces. */
     const char flood[] = "................................";
     fake.keys = flood;
-    CHECK(console_interrupt(UART_IRQ) && fake.keys > flood && fake.keys < flood + sizeof(flood) - 1);
+    CHECK(report_interrupt(UART_IRQ) && fake.keys > flood && fake.keys < flood + sizeof(flood) - 1);
     CHECK_EQUAL(strlen(type("xyz\r\n\0177 ")), 0);
     CHECK(strstr(type("h"), "outrider: v  vCPUs") && strstr(type("?"), "outrider: v  vCPUs"));
     /* A console that is the guest's as well takes no keys. */
     platform.uart_owned = false;
-    CHECK(!console_irq() && !console_interrupt(UART_IRQ) && irq_create(UART_IRQ, &i) == ORD_OK);
+    CHECK(!console_irq() && !report_interrupt(UART_IRQ) && irq_create(UART_IRQ, &i) == ORD_OK);
     fake.listening = false;
-    console_listen();
+    report_listen();
     CHECK(!fake.listening);
 }
 
