@@ -16,6 +16,7 @@
 #include "ptab.h"
 #include "string.h"
 #include "sysreg.h"
+#include "user.h"
 #include "vm.h"
 #include "wait.h"
 #include "world.h"
@@ -30,7 +31,6 @@
     (BIT_RANGE(15, 0) | BIT(22) | BIT_RANGE(37, 32) | BIT(39) | BIT(40) | BIT(41) | BIT_RANGE(46, 43) |      \
      BIT(51) | BIT(53) | BIT(55) | BIT(57) | BIT(59))
 #define TCR_A1 BIT(22)
-#define TCR_DS BIT(59)
 #define TCR_T1                                                                                               \
     (39ull << 16 /* T1SZ: 25 bits */ | 1ull << 24 | 1ull << 26 | 3ull << 28 | 2ull << 30 /* 4K    \
                                                                                                      */)
@@ -43,8 +43,6 @@
 #define PTE_AF    BIT(10)
 #define PTE_NG    BIT(11)
 #define PTE_UXN   BIT(54)
-
-#define PAR_F BIT(0)
 
 /* Linux: include/uapi/asm-generic/unistd.h, include/uapi/linux/time.h. */
 #define NR_CLOCK_NANOSLEEP 115
@@ -159,50 +157,19 @@ void arch_context_result(struct context *c, uint64_t value)
     c->thread.arch.regs->x[0] = value;
 }
 
-/* Where the running context's user memory is for us, to the end of its page. NULL: not there, or not plain
- * memory. */
-static const char *user_memory(struct context *c, uint64_t at)
-{
-    uint64_t par;
-
-    /* Stage 1 only: the address inside the VM, to be looked up as all others are. */
-    __asm__ volatile("at s1e0r, %1\n\tisb\n\tmrs %0, par_el1" : "=r"(par) : "r"(at) : "memory");
-    if (par & PAR_F)
-        return NULL;
-    const char *page = vm_page(c->vm, par & BIT_RANGE(47, 12));
-    return page ? page + at % PAGE_SIZE : NULL;
-}
-
-/* Two words of the running context's user memory; false if they are not both there. A structure on the stack
- * may well lie across pages. */
-static bool read_user(struct context *c, uint64_t at, uint64_t words[2])
-{
-    const uint64_t left = PAGE_SIZE - at % PAGE_SIZE, first = MIN(left, 16);
-    const char *from = user_memory(c, at);
-
-    if (!from)
-        return false;
-    if (first == 16) {
-        memcpy(words, from, 16);
-        return true;
-    }
-    memcpy(words, from, first);
-    from = user_memory(c, at + first);
-    if (from)
-        memcpy((char *)words + first, from, 16 - first);
-    return from;
-}
-
 /* Linux's system calls that are served here if the guest allows it (ORD_SERVE_*). */
 static bool serve_call(struct context *c, uint64_t number, const uint64_t arg[6])
 {
+    const struct el1 *e = &c->thread.arch.detached_el1;
+    const struct user_space user = {.ttbr0 = e->ttbr0, .tcr = e->tcr};
     uint64_t time[2];
 
     if (number != NR_CLOCK_NANOSLEEP || !(c->serve & ORD_SERVE_SLEEP))
         return false;
     if ((uint32_t)arg[0] != CLOCK_MONOTONIC || (uint32_t)arg[1] != TIMER_ABSTIME)
         return false;
-    if (!read_user(c, arg[2], time) || time[0] > SECONDS_MAX || time[1] >= NS_PER_SECOND)
+    if (!user_read(c->vm, &user, arg[2], time, sizeof(time)) || time[0] > SECONDS_MAX ||
+        time[1] >= NS_PER_SECOND)
         return false;
     return wait_clock(c, (int64_t)(time[0] * NS_PER_SECOND + time[1] - c->clock_offset));
 }

@@ -33,6 +33,7 @@
 #define HCR_TGE    BIT(27) /* EL0 traps to EL2 */
 #define HCR_RW     BIT(31) /* EL1 is AArch64 */
 #define HCR_E2H    BIT(34) /* EL2 hosts an operating system */
+#define HCR_TLOR   BIT(35) /* trap LORegions */
 #define HCR_TERR   BIT(36) /* trap error record registers */
 #define HCR_APK    BIT(40) /* no trap of PAuth keys */
 #define HCR_API    BIT(41) /* no trap of PAuth instructions */
@@ -48,6 +49,9 @@
 /* MDCR_EL2, Monitor Debug Configuration */
 #define MDCR_TPMCR BIT(5)  /* PMCR */
 #define MDCR_TPM   BIT(6)  /* PMU */
+#define MDCR_TDOSA BIT(10) /* OS lock, power down */
+#define MDCR_TDRA  BIT(11) /* address of the debug ROM */
+#define MDCR_TPMS  BIT(14) /* statistical profiling */
 #define MDCR_TTRF  BIT(19) /* trace filter */
 
 /* SCTLR_EL1/2 */
@@ -67,6 +71,9 @@
 /* TCR_EL1 */
 #define TCR_EPD0 BIT(7)  /* no walks from TTBR0_EL1 */
 #define TCR_EPD1 BIT(23) /* … from TTBR1_EL1 */
+#define TCR_TBI0 BIT(37) /* top byte ignored */
+#define TCR_HPD0 BIT(41) /* no permissions in table descriptors */
+#define TCR_DS   BIT(59) /* 52-bit addresses */
 
 /* SPSR / PSTATE */
 #define PSTATE_MODE_EL0t 0x0ull
@@ -109,6 +116,9 @@
 #define ISS_FSC(esr)   FIELD(esr, 5, 0)
 #define FSC_PERMISSION 3 /* FSC >> 2 */
 #define FSC_EXTERNAL   0x10
+
+/* OSLSR_EL1, OS Lock Status */
+#define OSLSR_OSLK BIT(1)
 
 /* ISR_EL1 */
 #define ISR_I BIT(7)
