@@ -102,7 +102,7 @@ static void guest_abort(struct vcpu *v, struct regs *r, uint64_t esr)
 static void send_sgi(struct vcpu *v, uint64_t value)
 {
     struct vm *vm = v->vm;
-    uint32_t intid = (uint32_t)FIELD(value, 27, 24), count = READ_ONCE(vm->vcpu_count);
+    uint32_t intid = (uint32_t)FIELD(value, 27, 24), count = atomic_load(&vm->vcpu_count);
     uint64_t cluster = FIELD(value, 55, 48) << 32 | FIELD(value, 39, 32) << 16 | FIELD(value, 23, 16) << 8;
     unsigned base = (unsigned)FIELD(value, 47, 44) * 16;
 
@@ -122,7 +122,31 @@ static void send_sgi(struct vcpu *v, uint64_t value)
 #define SYS_ICC_SGI1R                SYS(3, 0, 12, 11, 5)
 #define SYS_ICC_ASGI1R               SYS(3, 0, 12, 11, 6)
 #define SYS_ICC_SGI0R                SYS(3, 0, 12, 11, 7)
+#define SYS_ICC_SRE                  SYS(3, 0, 12, 12, 5)
 #define SYS_ACTLR                    SYS(3, 0, 1, 0, 1)
+#define SYS_MDRAR                    SYS(2, 0, 1, 0, 0)
+#define SYS_OSLAR                    SYS(2, 0, 1, 0, 4)
+#define SYS_OSLSR                    SYS(2, 0, 1, 1, 4)
+#define SYS_OSDLR                    SYS(2, 0, 1, 3, 4)
+#define SYS_DBGPRCR                  SYS(2, 0, 1, 4, 4)
+
+/* Registers that read as they always do and ignore writes. */
+static bool guest_constant(uint32_t sys, bool read, uint64_t *value)
+{
+    switch (sys) {
+    case SYS_ICC_SRE: /* there is no other interface */
+        *value = ICC_SRE_SYSTEM;
+        return true;
+    case SYS_MDRAR: /* no debug ROM */
+        return read;
+    case SYS_OSDLR: /* no double lock, nor may a guest power its core's debug logic down or hold it up */
+    case SYS_DBGPRCR:
+    case SYS_ACTLR:
+        return true;
+    default:
+        return false;
+    }
+}
 
 static void guest_sysreg(struct vcpu *v, struct regs *r, uint64_t esr)
 {
@@ -131,15 +155,19 @@ static void guest_sysreg(struct vcpu *v, struct regs *r, uint64_t esr)
     unsigned rt = FIELD(esr, 9, 5);
     unsigned op2 = FIELD(esr, 19, 17), crn = FIELD(esr, 13, 10), crm = FIELD(esr, 4, 1);
     bool id = (sys & SYS(3, 7, 15, 0, 0)) == SYS(3, 0, 0, 0, 0) && crm >= 1 && crm <= 7;
-    uint64_t value = 0;
+    uint64_t value = read || rt == 31 ? 0 : r->x[rt];
 
     if (sys == SYS_ICC_SGI1R && !read)
-        send_sgi(v, rt == 31 ? 0 : r->x[rt]);
+        send_sgi(v, value);
     else if ((sys == SYS_ICC_ASGI1R || sys == SYS_ICC_SGI0R) && !read)
         ; /* no other security state, no group 0 */
     else if (id && crn == 0 && read)
         value = idreg_read(crm, op2);
-    else if (sys != SYS_ACTLR) {
+    else if (sys == SYS_OSLAR && !read)
+        sysreg_write(oslar_el1, value & 1); /* saved and loaded with the breakpoints */
+    else if (sys == SYS_OSLSR && read)
+        value = sysreg_read(oslsr_el1);
+    else if (!guest_constant(sys, read, &value)) {
         inject_undefined(v);
         return;
     }
@@ -148,45 +176,24 @@ static void guest_sysreg(struct vcpu *v, struct regs *r, uint64_t esr)
     r->pc += 4;
 }
 
-static void guest_undefined(struct vcpu *v, struct regs *r UNUSED, uint64_t esr UNUSED)
-{
-    inject_undefined(v);
-}
-
 typedef void guest_handler(struct vcpu *v, struct regs *r, uint64_t esr);
 
 static guest_handler *const guest_table[64] = {
-    [EC_UNKNOWN] = guest_undefined,
-    [EC_WFX] = guest_wfx,
-    [EC_FP] = guest_fp,
-    [EC_PAUTH] = guest_undefined,
-    [EC_HVC64] = guest_call,
-    [EC_SMC64] = guest_call,
-    [EC_SYSREG] = guest_sysreg,
-    [EC_SVE] = guest_undefined,
-    [EC_SME] = guest_undefined,
-    [EC_IABT_LOWER] = guest_abort,
+    [EC_WFX] = guest_wfx,          [EC_FP] = guest_fp,         [EC_HVC64] = guest_call,
+    [EC_SMC64] = guest_call,       [EC_SYSREG] = guest_sysreg, [EC_IABT_LOWER] = guest_abort,
     [EC_DABT_LOWER] = guest_abort,
-    /* AArch32 programs: CP15/CP14 accesses that are trapped, and SMC */
-    [0x03] = guest_undefined,
-    [0x04] = guest_undefined,
-    [0x05] = guest_undefined,
-    [0x06] = guest_undefined,
-    [0x08] = guest_undefined,
-    [0x0c] = guest_undefined,
 };
 
 static void guest_sync(struct vcpu *v, struct regs *r, uint64_t esr)
 {
     guest_handler *h = guest_table[ESR_EC(esr)];
 
-    if (h) {
+    /* What is trapped for a reason that we do not know is an instruction that the guest's core does not have.
+     */
+    if (h)
         h(v, r, esr);
-        return;
-    }
-    v->state->esr = esr;
-    v->state->far = sysreg_read(far_el2);
-    vcpu_exit(v, ORD_EXIT_ERROR);
+    else
+        inject_undefined(v);
 }
 
 uint32_t arch_core_registers(struct core *c, struct arch_register r[ARCH_REGISTERS_MAX])

@@ -139,9 +139,11 @@ void gic_init_core(struct core *c)
     while (read32(r + GICR_CTLR) & GICR_CTLR_RWP)
         cpu_relax();
 
-    sysreg_write(ICC_SRE_EL2, 0xf);
+    /* Enable = 0: EL1's accesses to ICC_SRE_EL1 are trapped (exit.c), for good or where it could be cleared.
+     */
+    sysreg_write(ICC_SRE_EL2, ICC_SRE_SYSTEM);
     isb();
-    sysreg_write(ICC_SRE_EL1, 0x7);
+    sysreg_write(ICC_SRE_EL1, ICC_SRE_SYSTEM);
     isb();
     sysreg_write(ICC_PMR_EL1, 0xff);
     sysreg_write(ICC_BPR1_EL1, 0);

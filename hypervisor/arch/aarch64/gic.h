@@ -11,6 +11,8 @@
 #define INTID_VTIMER      27 /* CNTV */
 #define INTID_SPECIAL     1020
 
+#define ICC_SRE_SYSTEM 0x7 /* DIB, DFB, SRE: system registers, no bypass */
+
 void gic_init(void); /* once */
 void gic_init_core(struct core *c);
 

@@ -52,7 +52,8 @@ static void init_core(struct core *c)
     clear_traps();
     sysreg_write(hcr_el2, HCR_HOST);
     sysreg_write(cptr_el2, CPTR_BASE);
-    sysreg_write(mdcr_el2, (sysreg_read(mdcr_el2) & 0x1f) | MDCR_TPM | MDCR_TPMCR | MDCR_TTRF);
+    sysreg_write(mdcr_el2, (sysreg_read(mdcr_el2) & 0x1f) | MDCR_TPM | MDCR_TPMCR | MDCR_TTRF | MDCR_TPMS |
+                               MDCR_TDOSA | MDCR_TDRA);
     /* EL1 may read the physical counter, not program its timer. An event stream for our own WFE: it does not
      * wake for interrupts that are masked. */
     sysreg_write(cnthctl_el2, 1 | CNTHCTL_EVNTEN | 8 << 4);

@@ -70,6 +70,7 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
     };
     v->arch.world.sctlr = SCTLR_EL1_RES1;
     v->arch.el1 = (struct el1){.is_vcpu = true, .vmpidr = BIT(31) | v->mpidr};
+    v->arch.debug = (struct debug){.os_lock = true};
     gich_reset(&v->arch.el1.gich);
 }
 
@@ -107,6 +108,8 @@ void arch_vcpu_reset(struct vcpu *v)
         c->arch.fp_owner = NULL;
     timer_stop(&v->arch.vtimer);
     drop_pending(v);
+    if (c->arch.debug == &v->arch.debug)
+        c->arch.debug = NULL;
     v->arch.exit_esr = 0;
     memset(&v->arch.fp, 0, sizeof(v->arch.fp));
     struct ptab *space = &v->vm->ptab;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "world.h"
 
+#include "debug.h"
 #include "gich.h"
 #include "ptab.h"
 #include "sysreg.h"
@@ -130,7 +131,7 @@ void world_close_tables(void)
     isb();
 }
 
-static void el1_load(struct el1 *e)
+static void el1_load(struct core *c, struct el1 *e)
 {
     world_close_tables();
     sysreg_write(ttbr0_el1, e->ttbr0);
@@ -159,6 +160,9 @@ static void el1_load(struct el1 *e)
     sysreg_write(vmpidr_el2, e->vmpidr);
     vtimer_load(e);
     gich_load(&e->gich);
+    struct debug *d = &CONTAINER_OF(e, struct vcpu, arch.el1)->arch.debug;
+    if (c->arch.debug != d)
+        debug_load(c, d);
 }
 
 static void el1_switch(struct core *c, struct world *w)
@@ -167,7 +171,7 @@ static void el1_switch(struct core *c, struct world *w)
 
     if (old)
         el1_save(old);
-    el1_load(e);
+    el1_load(c, e);
     sysreg_write(hcr_el2, w->hcr);
     sysreg_write(vttbr_el2, w->vttbr);
     c->arch.el1 = e;

@@ -9,9 +9,10 @@
 struct ptab;
 
 #define HCR_COMMON (HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_RW | HCR_TIDCP | HCR_APK | HCR_API)
-#define HCR_GUEST  (HCR_COMMON | HCR_FB | HCR_BSU_IS | HCR_TWI | HCR_TSC | HCR_TID3 | HCR_TACR | HCR_TERR)
-#define HCR_HOST   (HCR_COMMON | HCR_TGE | HCR_DC)
-#define CPTR_BASE  (CPTR_RES1 | CPTR_TZ | CPTR_TSM | CPTR_TTA | CPTR_TAM)
+#define HCR_GUEST                                                                                            \
+    (HCR_COMMON | HCR_FB | HCR_BSU_IS | HCR_TWI | HCR_TSC | HCR_TID3 | HCR_TACR | HCR_TERR | HCR_TLOR)
+#define HCR_HOST  (HCR_COMMON | HCR_TGE | HCR_DC)
+#define CPTR_BASE (CPTR_RES1 | CPTR_TZ | CPTR_TSM | CPTR_TTA | CPTR_TAM)
 
 void fpsimd_save(uint64_t v[64]);
 void fpsimd_load(const uint64_t v[64]);
