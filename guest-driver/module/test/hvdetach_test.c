@@ -18,15 +18,12 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/of.h>
-#include <linux/of_platform.h>
-#include <linux/platform_device.h>
 #include <linux/sched.h>
 #include <asm/sysreg.h>
 
 #include "../hypercall.h"
+#include "machine.h"
 
-#define COMPATIBLE   "outrider,detach-1.0"
 #define STATUS_COUNT (1 - ORD_STATUS_MIN)
 #define EMPTY_ORDER  4 /* a top table of any granule is empty: 64 KiB */
 #define REFILL_CALLS 64
@@ -246,29 +243,6 @@ static bool test_run(bool *keep_pages)
 		ok = false;
 	}
 	return ok;
-}
-
-static int test_check_machine(void)
-{
-	struct device_node *node = of_find_compatible_node(NULL, NULL, COMPATIBLE);
-	struct platform_device *pdev;
-	bool bound;
-
-	if (!node || arm_smccc_1_1_get_conduit() != SMCCC_CONDUIT_HVC) {
-		of_node_put(node);
-		pr_err("this machine does not run under Outrider\n");
-		return -ENODEV;
-	}
-	pdev = of_find_device_by_node(node);
-	of_node_put(node);
-	bound = pdev && pdev->dev.driver;
-	if (pdev)
-		put_device(&pdev->dev);
-	if (bound) {
-		pr_err("hvdetach is loaded, and this test would take its event page away\n");
-		return -EBUSY;
-	}
-	return 0;
 }
 
 static int __init test_init(void)

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * For tests only: what a guest's kernel may try against the hypervisor, one attack for each load. Loading
+ * does it; it fails to load with EIO if the answer is not the one that it should be. A hypervisor that stops
+ * is seen from outside. `rmmod hvdetach` first.
+ *
+ *   insmod hvdetach_attack.ko attack=table-in-device
+ *
+ * One more attack: a function that returns whether the hypervisor did right, and a line in `attacks`.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/string.h>
+#include <asm/barrier.h>
+#include <asm/sysreg.h>
+
+#include "../hypercall.h"
+#include "machine.h"
+#include <outrider/hostcall.h>
+
+static char *attack = "";
+module_param(attack, charp, 0444);
+MODULE_PARM_DESC(attack, "which one");
+static unsigned long device = 0x09020000;
+module_param(device, ulong, 0444);
+MODULE_PARM_DESC(
+	device,
+	"page of registers that no driver uses and that aborts what it does not know (QEMU virt: fw_cfg)");
+
+/* ---- a context with a page table of our own ---- */
+
+#define USER_CODE   0x1000ul
+#define USER_BEHIND (5ul << 21) /* below the entry of the second level that attacks fill in */
+#define WAIT_MS     5000
+
+/* Page tables have all of Linux's attributes for EL0: 4 KiB pages, 48 bits or what TCR_EL1 says. */
+#define USER_PAGE  (3ul << 6 /* read, write */ | 3ul << 8 | 1ul << 10 | 1ul << 11 | 1ul << 53 | 3ul)
+#define USER_TABLE 3ul
+
+struct victim {
+	struct ord_frame *frame;
+	u64 *table[4]; /* of levels 0 to 3 */
+	u32 *code;     /* at USER_CODE */
+	u32 id;
+	bool created;
+};
+
+static void *zero_page(void)
+{
+	return (void *)get_zeroed_page(GFP_KERNEL);
+}
+
+/* MAIR_EL1's index of normal, write-back memory. */
+static u64 normal_index(void)
+{
+	u64 mair = read_sysreg(mair_el1), i;
+
+	for (i = 0; i < 8; i++)
+		if ((mair >> 8 * i & 0xff) == 0xff)
+			return i;
+	return 0;
+}
+
+static void victim_free(struct victim *v)
+{
+	unsigned int i;
+
+	free_page((unsigned long)v->frame);
+	free_page((unsigned long)v->code);
+	for (i = 0; i < 4; i++)
+		free_page((unsigned long)v->table[i]);
+}
+
+static bool victim_init(struct victim *v, const u32 *code, size_t size)
+{
+	u64 tcr = read_sysreg(tcr_el1);
+	unsigned int i;
+
+	memset(v, 0, sizeof(*v));
+	v->frame = zero_page();
+	v->code = zero_page();
+	for (i = 0; i < 4; i++)
+		v->table[i] = zero_page();
+	if (PAGE_SIZE != 4096 || !v->frame || !v->code || !v->table[0] || !v->table[1] || !v->table[2] ||
+	    !v->table[3]) {
+		pr_err("no memory, or not 4 KiB pages\n");
+		victim_free(v);
+		return false;
+	}
+	memcpy(v->code, code, size);
+	for (i = 0; i < 3; i++)
+		v->table[i][0] = virt_to_phys(v->table[i + 1]) | USER_TABLE;
+	v->table[3][1] = virt_to_phys(v->code) | normal_index() << 2 | USER_PAGE;
+	v->frame->magic = ORD_FRAME_MAGIC;
+	v->frame->version = ORD_ABI_VERSION;
+	v->frame->pc = USER_CODE;
+	v->frame->ttbr0_el1 = virt_to_phys(v->table[0]);
+	v->frame->asid = 0x7f;
+	/* 48 bits below, whatever Linux has */
+	v->frame->tcr_el1 = (tcr & ~0x3ful) | 16;
+	v->frame->mair_el1 = read_sysreg(mair_el1);
+	v->frame->sctlr_el1 = read_sysreg(sctlr_el1);
+	v->frame->cpacr_el1 = 3ul << 20;
+	/* the code, for the instruction fetches of another core */
+	dsb(ish);
+	asm volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory");
+	return true;
+}
+
+static bool victim_run(struct victim *v)
+{
+	struct arm_smccc_res res;
+	long status = ORD_OK;
+
+	if (!v->created) {
+		status = hvd_call(ORD_HC_CREATE, virt_to_phys(v->frame), ORD_CORE_ANY, ORD_PRIO_DEFAULT, 0,
+				  &res);
+		v->created = status == ORD_OK;
+		v->id = (u32)res.a1;
+	}
+	if (status == ORD_OK)
+		status = hvd_call_run(v->id);
+	if (status != ORD_OK)
+		pr_err("the context does not run (%ld)\n", status);
+	return status == ORD_OK;
+}
+
+/* The event; RUNNING if there is none. */
+static u32 victim_wait(struct victim *v)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < WAIT_MS && smp_load_acquire(&v->frame->event) == ORD_EVENT_RUNNING; ms++)
+		msleep(1);
+	return smp_load_acquire(&v->frame->event);
+}
+
+/* Takes its memory back. False: the hypervisor does not let it go, and the memory stays where it is. */
+static bool victim_end(struct victim *v)
+{
+	if (v->created) {
+		hvd_call_recall(v->id);
+		if (victim_wait(v) == ORD_EVENT_RUNNING || hvd_call_destroy(v->id) != ORD_OK) {
+			pr_err("the context does not end\n");
+			return false;
+		}
+	}
+	victim_free(v);
+	return true;
+}
+
+static bool victim_expect(struct victim *v, u32 event)
+{
+	u32 is = victim_wait(v);
+
+	if (is != event)
+		pr_err("event %u instead of %u: esr %llx, far %llx, pc %llx\n", is, event, v->frame->esr,
+		       v->frame->far, v->frame->pc);
+	return is == event;
+}
+
+/* ---- a table of its own is in a device's registers ---- */
+
+static const u32 sleep_code[] = {
+	0xd2800e68, /* mov x8, #115: clock_nanosleep */
+	0xd2800020, /* mov x0, #1: CLOCK_MONOTONIC */
+	0xd2800021, /* mov x1, #1: TIMER_ABSTIME */
+	0xd2880002, /* mov x2, #0x4000 */
+	0xf2a01402, /* movk x2, #0xa0, lsl #16: USER_BEHIND + 0x4000 */
+	0xd4000001, /* svc #0 */
+	0x14000000, /* b . */
+};
+
+static const u32 load_code[] = {
+	0xd2880002, /* mov x2, #0x4000 */
+	0xf2a01402, /* movk x2, #0xa0, lsl #16 */
+	0xf9400040, /* ldr x0, [x2] */
+	0x14000000, /* b . */
+};
+
+/* The hypervisor is to read a time through it: the call is Linux's then. */
+static bool table_in_device(void)
+{
+	struct victim v;
+	bool ok;
+
+	if (!victim_init(&v, sleep_code, sizeof(sleep_code)))
+		return false;
+	v.table[2][USER_BEHIND >> 21] = device | USER_TABLE;
+	v.frame->serve = ORD_SERVE_SLEEP;
+	ok = victim_run(&v) && victim_expect(&v, ORD_EVENT_SYSCALL);
+	return victim_end(&v) && ok;
+}
+
+/* The thread's own access goes through it: an external abort on the walk is the thread's. */
+static bool table_in_device_load(void)
+{
+	struct victim v;
+	bool ok;
+
+	if (!victim_init(&v, load_code, sizeof(load_code)))
+		return false;
+	v.table[2][USER_BEHIND >> 21] = device | USER_TABLE;
+	ok = victim_run(&v) && victim_expect(&v, ORD_EVENT_FAULT);
+	return victim_end(&v) && ok;
+}
+
+/* ---- registers that are not for a guest ---- */
+
+/*
+ * One instruction, with our own vectors and everything masked: what it faults with, or 0. Read or written is
+ * x8; the handler steps over the instruction.
+ */
+asm("	.pushsection .text\n"
+    "	.balign	2048\n"
+    "attack_vectors:\n"
+    "	.skip	0x200\n" /* SP_ELx, synchronous */
+    "	mrs	x9, esr_el1\n"
+    "	mrs	x10, elr_el1\n"
+    "	add	x10, x10, #4\n"
+    "	msr	elr_el1, x10\n"
+    "	eret\n"
+    "	.balign	2048\n"
+    "	.popsection\n");
+extern char attack_vectors[];
+
+#define ATTEMPT(instruction, value)                                                                      \
+	({                                                                                               \
+		u64 vbar_ = read_sysreg(vbar_el1), esr_, in_ = (value);                                  \
+		asm volatile("mov x8, %2\n\tmov x9, #0\n\tmrs x11, daif\n\tmsr daifset, #0xf\n\t"        \
+			     "msr vbar_el1, %3\n\tisb\n\t" instruction "\n\tisb\n\tmsr vbar_el1, %4\n\t" \
+			     "isb\n\tmsr daif, x11\n\tmov %0, x8\n\tmov %1, x9"                          \
+			     : "=&r"(value), "=&r"(esr_)                                                 \
+			     : "r"(in_), "r"(attack_vectors), "r"(vbar_)                                 \
+			     : "x8", "x9", "x10", "x11", "memory");                                      \
+		esr_;                                                                                    \
+	})
+#define READ_REG(reg, value)  ATTEMPT("mrs x8, " reg, value)
+#define WRITE_REG(reg, value) ATTEMPT("msr " reg ", x8", value)
+
+#define UNDEFINED 0x02000000ull /* EC 0, IL */
+
+static bool expect(const char *what, u64 is, u64 wanted)
+{
+	if (is != wanted)
+		pr_err("%s: %llx instead of %llx\n", what, is, wanted);
+	return is == wanted;
+}
+
+#define EXPECT(what, is, wanted) (ok = expect(what, is, wanted) && ok)
+
+static bool registers(void)
+{
+	bool ok = true;
+	u64 v, esr;
+
+	/* LORegions, statistical profiling: there are none */
+	v = 1;
+	EXPECT("write of LORC_EL1", WRITE_REG("S3_0_C10_C4_3", v), UNDEFINED);
+	EXPECT("read of LORC_EL1", READ_REG("S3_0_C10_C4_3", v), UNDEFINED);
+	EXPECT("read of LORID_EL1", READ_REG("S3_0_C10_C4_7", v), UNDEFINED);
+	EXPECT("read of PMSIDR_EL1", READ_REG("S3_0_C9_C9_7", v), UNDEFINED);
+	/* The OS lock is the vCPU's own. */
+	v = 1;
+	EXPECT("write of OSLAR_EL1", WRITE_REG("S2_0_C1_C0_4", v), 0);
+	EXPECT("read of OSLSR_EL1", READ_REG("S2_0_C1_C1_4", v), 0);
+	EXPECT("OSLSR_EL1.OSLK, locked", v & 2, 2);
+	v = 0;
+	EXPECT("write of OSLAR_EL1", WRITE_REG("S2_0_C1_C0_4", v), 0);
+	esr = READ_REG("S2_0_C1_C1_4", v);
+	EXPECT("OSLSR_EL1.OSLK, unlocked", v & 2, esr);
+	/* Double lock and power down are not, and there is no debug ROM. */
+	v = 1;
+	EXPECT("write of OSDLR_EL1", WRITE_REG("S2_0_C1_C3_4", v), 0);
+	EXPECT("read of OSDLR_EL1", READ_REG("S2_0_C1_C3_4", v), 0);
+	EXPECT("OSDLR_EL1", v, 0);
+	v = 1; /* QEMU's cores do not have this one */
+	if (WRITE_REG("S2_0_C1_C4_4", v) != UNDEFINED) {
+		EXPECT("read of DBGPRCR_EL1", READ_REG("S2_0_C1_C4_4", v), 0);
+		EXPECT("DBGPRCR_EL1", v, 0);
+	}
+	EXPECT("read of MDRAR_EL1", READ_REG("S2_0_C1_C0_0", v), 0);
+	EXPECT("MDRAR_EL1", v, 0);
+	/* The interrupt controller's system registers stay on. */
+	v = 0;
+	EXPECT("write of ICC_SRE_EL1", WRITE_REG("S3_0_C12_C12_5", v), 0);
+	EXPECT("read of ICC_SRE_EL1", READ_REG("S3_0_C12_C12_5", v), 0);
+	EXPECT("ICC_SRE_EL1", v, 7);
+	return ok;
+}
+
+static const struct {
+	const char *name;
+	bool (*run)(void);
+} attacks[] = {
+	{ "table-in-device", table_in_device },
+	{ "table-in-device-load", table_in_device_load },
+	{ "registers", registers },
+};
+
+static int __init attack_init(void)
+{
+	int err = test_check_machine();
+	unsigned int i;
+	bool ok;
+
+	if (err)
+		return err;
+	for (i = 0; i < ARRAY_SIZE(attacks); i++) {
+		if (strcmp(attacks[i].name, attack))
+			continue;
+		ok = attacks[i].run();
+		pr_info("%s: %s\n", attack, ok ? "passed" : "FAILED");
+		return ok ? 0 : -EIO;
+	}
+	pr_err("there is no attack '%s'\n", attack);
+	return -EINVAL;
+}
+module_init(attack_init);
+
+static void __exit attack_exit(void)
+{
+}
+module_exit(attack_exit);
+
+MODULE_DESCRIPTION("Outrider: attacks on the hypervisor, for tests");
+MODULE_AUTHOR("Outrider");
+MODULE_LICENSE("GPL");
