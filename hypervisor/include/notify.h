@@ -23,6 +23,9 @@ void notify_signal(struct notify *n, uint64_t bits);
  * come. */
 status_t notify_wait(struct notify *n, struct thread *t, uint64_t deadline) MUST_CHECK;
 
+/* Blocks the calling host thread until then; its call returns OK. BAD_PARAM: the time can never come. */
+status_t notify_sleep(struct thread *t, uint64_t until) MUST_CHECK;
+
 /* Takes, or only tells, the number of signals. Any core. Who waits takes bits instead: nobody does both. */
 uint64_t notify_take(struct notify *n, bool peek);
 

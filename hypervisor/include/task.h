@@ -11,6 +11,8 @@
 #include "types.h"
 #include "platform.h"
 
+struct thread;
+
 enum cap_type {
     CAP_NULL = 0,
     CAP_TASK,
@@ -101,6 +103,11 @@ void task_started(struct task *t);
 
 /* Ends the task: all its threads, its VMs. Others go on; with the last one the machine is powered off. */
 void task_kill(struct task *t);
+
+/* Ends t (this core's) as it asked; its task ends with the last thread. */
+void task_thread_end(struct thread *t);
+/* Ends t (this core's) with a reason on the console; the whole task goes with it. */
+void task_thread_kill(struct thread *t, const char *reason);
 
 extern struct task *first_task;
 

@@ -68,17 +68,9 @@ void thread_init(struct thread *t, struct task *task, struct core *core, uint8_t
 void thread_wake(struct thread *t);
 /* Takes the running or ready thread off its queue. */
 void thread_block(struct thread *t);
-/* Blocks the calling host thread until then; its call returns OK. BAD_PARAM: the time can never come. */
-status_t thread_sleep(struct thread *t, uint64_t until) MUST_CHECK;
-/* Wakes a blocked host thread of this core at that time, unless it is woken before. */
-void thread_alarm(struct thread *t, uint64_t at);
 /* Another priority, for a thread of this core. */
 void thread_set_prio(struct thread *t, uint8_t prio);
 /* Posts ops to t's core and makes that core look at them. Any core. */
 void thread_post(struct thread *t, uint32_t ops);
-/* Ends t (this core's) as it asked; its task ends with the last thread. */
-void thread_end(struct thread *t);
-/* Ends t (this core's) with a reason on the console; the whole task goes with it. */
-void thread_kill(struct thread *t, const char *reason);
 
 #endif

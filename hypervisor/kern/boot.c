@@ -42,7 +42,6 @@
 #define MEMORIES_MAX 32
 #define TASKS_MAX    12
 
-struct task *first_task;
 static struct range task_memory;
 
 /* Free RAM for the first task: high, so that the guest's low memory stays in one piece. */

@@ -290,7 +290,7 @@ static status_t do_thread_exit(struct thread *t, const uint64_t arg[6] UNUSED, u
                                bool *block)
 {
     *block = true;
-    thread_end(t);
+    task_thread_end(t);
     return ORD_OK;
 }
 
@@ -313,7 +313,7 @@ static status_t do_mem_sync(struct thread *t, const uint64_t arg[6], uint64_t *v
 
 static status_t do_sleep_until(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED, bool *block)
 {
-    status_t s = thread_sleep(t, arg[0]);
+    status_t s = notify_sleep(t, arg[0]);
 
     *block = s == ORD_OK;
     return s;

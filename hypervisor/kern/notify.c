@@ -4,6 +4,7 @@
 #include "atomic.h"
 #include "irq.h"
 #include <arch/thread.h>
+#include <arch/timer.h>
 
 void notify_signal(struct notify *n, uint64_t bits)
 {
@@ -19,6 +20,28 @@ void notify_signal(struct notify *n, uint64_t bits)
         irq_raise(i);
 }
 
+/* The thread sleeps, or waits for a notification. One that was stopped meanwhile stays that. */
+static void ring(struct timer *timer)
+{
+    struct thread *t = CONTAINER_OF(timer, struct thread, alarm);
+    bool waits = t->waits;
+
+    if (t->state != THREAD_BLOCKED)
+        return;
+    if (waits)
+        notify_cancel(t);
+    arch_thread_result(t, waits ? ORD_TIMED_OUT : ORD_OK, 0);
+    thread_wake(t);
+}
+
+/* Wakes a blocked host thread of this core at that time, unless it is woken before. */
+static void alarm(struct thread *t, uint64_t at)
+{
+    t->alarm.fire = ring;
+    t->alarmed = true;
+    timer_start(&t->alarm, at);
+}
+
 status_t notify_wait(struct notify *n, struct thread *t, uint64_t deadline)
 {
     if (deadline > ORD_TIME_MAX)
@@ -30,7 +53,20 @@ status_t notify_wait(struct notify *n, struct thread *t, uint64_t deadline)
     smp_mb();
     notify_complete(t);
     if (deadline && t->state == THREAD_BLOCKED)
-        thread_alarm(t, deadline);
+        alarm(t, deadline);
+    return ORD_OK;
+}
+
+status_t notify_sleep(struct thread *t, uint64_t until)
+{
+    if (until > ORD_TIME_MAX)
+        return ORD_BAD_PARAM;
+    if (until <= arch_counter()) {
+        arch_thread_result(t, ORD_OK, 0);
+        return ORD_OK;
+    }
+    thread_block(t);
+    alarm(t, until);
     return ORD_OK;
 }
 

@@ -12,6 +12,8 @@
 #include <arch/thread.h>
 #include <outrider/detach.h>
 
+struct task *first_task;
+
 static struct range kept[ORD_RESOURCES_MAX];
 static uint32_t kept_count;
 static uint32_t alive; /* tasks that were started and have not ended */
@@ -261,4 +263,20 @@ void task_kill(struct task *t)
     }
     print("task '%s' has ended, nothing is left to run: power-off", t->name);
     arch_power(false);
+}
+
+void task_thread_end(struct thread *t)
+{
+    thread_block(t);
+    t->state = THREAD_DEAD;
+    if (atomic_add(&t->task->thread_count, (uint32_t)-1) == 1)
+        task_kill(t->task);
+}
+
+void task_thread_kill(struct thread *t, const char *reason)
+{
+    print("thread of task '%s' on core %u: %s", t->task->name, t->core->index, reason);
+    thread_block(t);
+    t->state = THREAD_DEAD;
+    task_kill(t->task);
 }

@@ -2,54 +2,16 @@
 #include "thread.h"
 
 #include "atomic.h"
-#include "console.h"
 #include "core.h"
-#include "notify.h"
-#include "task.h"
-#include <arch/thread.h>
-#include <arch/timer.h>
-
-/* The thread sleeps, or waits for a notification. One that was stopped meanwhile stays that. */
-static void ring(struct timer *timer)
-{
-    struct thread *t = CONTAINER_OF(timer, struct thread, alarm);
-    bool waits = t->waits;
-
-    if (t->state != THREAD_BLOCKED)
-        return;
-    if (waits)
-        notify_cancel(t);
-    arch_thread_result(t, waits ? ORD_TIMED_OUT : ORD_OK, 0);
-    thread_wake(t);
-}
 
 void thread_init(struct thread *t, struct task *task, struct core *core, uint8_t prio)
 {
     list_init(&t->ready);
-    timer_init(&t->alarm, ring);
+    list_init(&t->alarm.link);
     t->core = core;
     t->task = task;
     t->prio = prio;
     t->state = THREAD_BLOCKED;
-}
-
-void thread_alarm(struct thread *t, uint64_t at)
-{
-    t->alarmed = true;
-    timer_start(&t->alarm, at);
-}
-
-status_t thread_sleep(struct thread *t, uint64_t until)
-{
-    if (until > ORD_TIME_MAX)
-        return ORD_BAD_PARAM;
-    if (until <= arch_counter()) {
-        arch_thread_result(t, ORD_OK, 0);
-        return ORD_OK;
-    }
-    thread_block(t);
-    thread_alarm(t, until);
-    return ORD_OK;
 }
 
 void thread_wake(struct thread *t)
@@ -100,20 +62,4 @@ void thread_post(struct thread *t, uint32_t ops)
     }
     if (c != core_self())
         core_notify(c);
-}
-
-void thread_end(struct thread *t)
-{
-    thread_block(t);
-    t->state = THREAD_DEAD;
-    if (atomic_add(&t->task->thread_count, (uint32_t)-1) == 1)
-        task_kill(t->task);
-}
-
-void thread_kill(struct thread *t, const char *reason)
-{
-    print("thread of task '%s' on core %u: %s", t->task->name, t->core->index, reason);
-    thread_block(t);
-    t->state = THREAD_DEAD;
-    task_kill(t->task);
 }

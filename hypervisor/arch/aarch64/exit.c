@@ -32,7 +32,7 @@ static void host_sync(struct thread *t, struct regs *r, uint64_t esr)
     }
     print("host thread: ESR %lx, PC %lx, FAR %lx, SP %lx, LR %lx", esr, r->pc, sysreg_read(far_el2), r->sp,
           r->x[30]);
-    thread_kill(t, "an exception that it cannot handle");
+    task_thread_kill(t, "an exception that it cannot handle");
 }
 
 /* ---- vCPUs ---- */
@@ -300,7 +300,7 @@ void exit_serror(struct core *c, struct regs *r)
     else if (t->in_guest)
         sysreg_write(hcr_el2, sysreg_read(hcr_el2) | HCR_VSE);
     else
-        thread_kill(t, "SError");
+        task_thread_kill(t, "SError");
 }
 
 void exit_own(uint64_t vector)

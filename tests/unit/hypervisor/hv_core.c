@@ -153,9 +153,9 @@ static void test_end(void)
     thread_wake(thread[0]);
     thread_wake(thread[1]);
     CHECK(task_cap_insert(task, 10, CAP_THREAD, thread[1], 0) == ORD_OK);
-    thread_end(thread[0]);
+    task_thread_end(thread[0]);
     CHECK(thread[0]->state == THREAD_DEAD && !task->dead && task->thread_count == 1);
-    CHECK_EQUAL(FAKE_RUN(thread_end(thread[1])), FAKE_OFF);
+    CHECK_EQUAL(FAKE_RUN(task_thread_end(thread[1])), FAKE_OFF);
     CHECK(task->dead && thread[1]->state == THREAD_DEAD);
     core_drain(core_self());
     CHECK(thread[2]->state == THREAD_DEAD && !core_pick(core_self()));
@@ -167,13 +167,13 @@ static void test_kill(void)
     thread[1]->core = &cores[1];
     CHECK(task_cap_insert(task, 9, CAP_THREAD, thread[1], 0) == ORD_OK);
     thread_wake(thread[0]);
-    CHECK_EQUAL(FAKE_RUN(thread_kill(thread[0], "a reason")), FAKE_OFF);
+    CHECK_EQUAL(FAKE_RUN(task_thread_kill(thread[0], "a reason")), FAKE_OFF);
     CHECK(thread[0]->state == THREAD_DEAD && task->dead);
     on_core(1);
     core_drain(core_self());
     CHECK(thread[1]->state == THREAD_DEAD);
     on_core(0);
-    thread_kill(thread[2], "again"); /* is dead already: does not end the machine twice */
+    task_thread_kill(thread[2], "again"); /* is dead already: does not end the machine twice */
     console_init(&uart_table[0], pa(0));
     CHECK(strstr(fake_console(), "thread of task 'test' on core 0: a reason"));
 }

@@ -380,7 +380,7 @@ static void test_end(void)
     CHECK_EQUAL(BY(a, THREAD_CREATE, 50, 0, 0, 0, 1, 100), ORD_OK);
     struct thread *second = task_cap_lookup(a->task, 50, CAP_THREAD, NULL);
     core_drain(core_self());
-    CHECK_EQUAL(FAKE_RUN(thread_kill(a, "a fault")), 0);
+    CHECK_EQUAL(FAKE_RUN(task_thread_kill(a, "a fault")), 0);
     core_drain(core_self());
     CHECK(a->state == THREAD_DEAD && second->state == THREAD_DEAD && !core_pick(core_self()));
     CHECK(me->state == THREAD_READY && b->state == THREAD_READY && !vm->stopped);
@@ -388,7 +388,7 @@ static void test_end(void)
           strstr(fake_console(), "task 'sampler' has ended, 2 others go on"));
     /* The VMM: its VM stops, the other task goes on. */
     on_core(0);
-    CHECK_EQUAL(FAKE_RUN(thread_kill(me, "a fault")), 0);
+    CHECK_EQUAL(FAKE_RUN(task_thread_kill(me, "a fault")), 0);
     CHECK(me->state == THREAD_DEAD && vm->stopped && b->state == THREAD_READY);
     CHECK(strstr(fake_console(), "task 'test' has ended, 1 other goes on"));
     on_core(2);
