@@ -40,6 +40,9 @@ struct vm {
     struct channel channel[ORD_CHANNELS_MAX];
 };
 
+/* Of all VMs' spi[], and of who has the interrupts behind it; alone, as each of these is one VM's at most. */
+extern struct spinlock vm_spi_lock;
+
 /* A fresh VMID: spaces are never destroyed. */
 uint32_t space_id(void);
 

@@ -31,9 +31,6 @@ bool wait_notify(struct context *c, struct notify *n, uint64_t deadline, uint64_
 /* It may have been signalled. */
 void wait_notified(struct context *c);
 
-/* Until interrupt i, which is granted to c, has come; *result is 1 then, or 0 when the deadline is over. */
-bool wait_irq(struct context *c, struct irq *i, uint64_t deadline, uint64_t *result);
-
 /* The timebase has changed. */
 void wait_again(struct context *c);
 

@@ -4,7 +4,7 @@
 #include "atomic.h"
 #include "console.h"
 #include "core.h"
-#include "irq.h"
+#include "grant.h"
 #include "pool.h"
 #include "vm.h"
 #include "wait.h"
@@ -193,7 +193,7 @@ status_t context_grant_irq(struct vm *vm, uint64_t id, uint64_t vintid)
     spin_lock(&vm->lock);
     struct context *c = lookup(vm, id);
     if (c && c->taken)
-        s = irq_grant(c, vintid);
+        s = grant_give(c, vintid);
     spin_unlock(&vm->lock);
     return s;
 }
@@ -208,7 +208,7 @@ status_t context_destroy(struct vm *vm, uint64_t id)
         s = close_context(vm, c);
     if (s == ORD_OK) {
         if (c->irqs) {
-            irq_revoke_all(c);
+            grant_revoke_all(c);
             settle(vm, c); /* the last one may be in its mailbox */
         }
         quit_core(c->thread.core);
@@ -237,7 +237,7 @@ status_t context_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio)
             if (on != old) {
                 quit_core(old);
                 join_core(on, c);
-                irq_move_all(c);
+                grant_move_all(c);
             }
             c->thread.prio = (uint8_t)prio;
         }

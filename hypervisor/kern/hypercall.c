@@ -6,7 +6,7 @@
 #include "console.h"
 #include "context.h"
 #include "core.h"
-#include "irq.h"
+#include "grant.h"
 #include "notify.h"
 #include "pool.h"
 #include "vm.h"
@@ -183,7 +183,7 @@ static status_t do_irq_grant(struct vcpu *v, const uint64_t arg[5], uint64_t out
 
 static status_t do_irq_revoke(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
 {
-    return irq_revoke(v->vm, arg[0]);
+    return grant_revoke(v->vm, arg[0]);
 }
 
 static status_t do_time(struct vcpu *v, const uint64_t arg[5] UNUSED, uint64_t out[3] UNUSED)
@@ -273,13 +273,13 @@ static struct channel *granted(struct context *c, uint64_t id, uint64_t *error)
 
 static void do_irq(struct context *c, uint64_t number, const uint64_t arg[6], uint64_t result[4])
 {
-    struct irq *i = irq_granted(c, arg[0]);
+    struct irq *i = grant_find(c, arg[0]);
     uint64_t value = (uint64_t)-ORD_HOSTCALL_EPERM;
 
-    if (i && number == ORD_HOSTCALL_IRQ_WAIT && wait_irq(c, i, arg[1], &value))
+    if (i && number == ORD_HOSTCALL_IRQ_WAIT && grant_wait(c, i, arg[1], &value))
         return;
     if (i && number == ORD_HOSTCALL_IRQ_ACK)
-        value = irq_complete(i) ? 0 : (uint64_t)-ORD_HOSTCALL_EINVAL;
+        value = grant_complete(i) ? 0 : (uint64_t)-ORD_HOSTCALL_EINVAL;
     result[0] = value;
 }
 

@@ -5,12 +5,12 @@
 #include "console.h"
 #include "core.h"
 #include "pool.h"
+#include "virq.h"
 #include "vm.h"
 #include <arch/irqchip.h>
 #include <outrider/task.h>
 
 static struct irq *by_intid[1020];
-static struct spinlock bind_lock; /* alone: of all VMs, as an interrupt belongs to one of them */
 
 status_t irq_create(uint64_t intid, struct irq **out)
 {
@@ -30,35 +30,6 @@ status_t irq_create(uint64_t intid, struct irq **out)
     return ORD_OK;
 }
 
-static bool is_virtual(const struct irq *i)
-{
-    return !i->intid;
-}
-
-/*
- * Hands a virtual interrupt that is pending to its vCPU, if there is one and it is enabled. Who makes the
- * last of the three true does it, and only one takes the pending bit.
- */
-static void push(struct irq *i)
-{
-    smp_mb();
-    struct vcpu *v = atomic_load(&i->vcpu);
-    if (v && (atomic_load(&i->state) & ORD_IRQ_STATE_ENABLED) &&
-        (atomic_and(&i->state, ~ORD_IRQ_STATE_PENDING) & ORD_IRQ_STATE_PENDING))
-        vcpu_pend(v, i->vintid);
-}
-
-void irq_raise(struct irq *i)
-{
-    atomic_or(&i->state, ORD_IRQ_STATE_PENDING);
-    push(i);
-}
-
-void irq_keep(struct irq *i)
-{
-    atomic_or(&i->state, ORD_IRQ_STATE_PENDING);
-}
-
 status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t priority)
 {
     struct vm *vm = v->vm;
@@ -66,7 +37,7 @@ status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t prior
 
     if (vintid < 32 || vintid >= ARRAY_SIZE(by_intid) || priority > 0xff)
         return ORD_BAD_PARAM;
-    spin_lock(&bind_lock);
+    spin_lock(&vm_spi_lock);
     if ((i->notify && !i->grantee) || (i->vcpu && i->vcpu->vm != vm) || (i->grantee && i->vintid != vintid))
         s = ORD_BUSY;
     else if (vm->spi[vintid] && vm->spi[vintid] != i)
@@ -78,117 +49,22 @@ status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t prior
         vm->spi[vintid] = i;
         vm->spi_priority[vintid] = (uint8_t)priority;
         atomic_store(&i->vcpu, v);
-        if (!is_virtual(i) && !i->grantee)
+        if (!virq_is(i) && !i->grantee)
             arch_irq_route(i->intid, v->thread->core);
     }
-    spin_unlock(&bind_lock);
-    if (s == ORD_OK && is_virtual(i))
-        push(i);
+    spin_unlock(&vm_spi_lock);
+    if (s == ORD_OK && virq_is(i))
+        virq_push(i);
     return s;
-}
-
-struct irq *irq_granted(const struct context *c, uint64_t vintid)
-{
-    struct irq *i = vintid < ARRAY_SIZE(c->vm->spi) ? atomic_load(&c->vm->spi[vintid]) : NULL;
-
-    return i && atomic_load(&i->grantee) == c ? i : NULL;
-}
-
-status_t irq_grant(struct context *c, uint64_t vintid)
-{
-    struct vm *vm = c->vm;
-    status_t s = ORD_BAD_PARAM;
-
-    spin_lock(&bind_lock);
-    struct irq *i = vintid >= 32 && vintid < ARRAY_SIZE(vm->spi) ? vm->spi[vintid] : NULL;
-    if (i && !is_virtual(i) && i->vcpu)
-        s = i->grantee ? ORD_BUSY : ORD_OK;
-    if (s == ORD_OK) {
-        i->own = (struct notify){.bits = 0};
-        i->unacked = 0;
-        i->bits = 1;
-        c->irqs++;
-        atomic_store(&i->grantee, c);
-        atomic_store(&i->notify, &i->own);
-        arch_irq_route(i->intid, c->thread.core);
-    }
-    spin_unlock(&bind_lock);
-    return s;
-}
-
-/* With bind_lock held. */
-static void revoke(struct irq *i)
-{
-    i->grantee->irqs--;
-    atomic_store(&i->notify, (struct notify *)NULL);
-    atomic_store(&i->grantee, (struct context *)NULL);
-    smp_mb();
-    while (atomic_load(&i->delivering))
-        cpu_relax();
-    arch_irq_route(i->intid, i->vcpu->thread->core);
-    /* It is active still: Linux handles it, and its EOI ends that. */
-    if (notify_take(&i->own, false) || i->unacked)
-        vcpu_pend(i->vcpu, i->vintid);
-    struct thread *t = atomic_load(&i->own.waiter);
-    if (t)
-        thread_post(t, THREAD_OP_NOTIFY);
-}
-
-status_t irq_revoke(struct vm *vm, uint64_t vintid)
-{
-    status_t s = ORD_BAD_PARAM;
-
-    spin_lock(&bind_lock);
-    struct irq *i = vintid < ARRAY_SIZE(vm->spi) ? vm->spi[vintid] : NULL;
-    if (i && i->grantee) {
-        revoke(i);
-        s = ORD_OK;
-    }
-    spin_unlock(&bind_lock);
-    return s;
-}
-
-static void each_of(struct context *c, void (*call)(struct irq *i))
-{
-    spin_lock(&bind_lock);
-    for (uint32_t n = 32; n < ARRAY_SIZE(c->vm->spi) && c->irqs; n++)
-        if (c->vm->spi[n] && c->vm->spi[n]->grantee == c)
-            call(c->vm->spi[n]);
-    spin_unlock(&bind_lock);
-}
-
-void irq_revoke_all(struct context *c)
-{
-    each_of(c, revoke);
-}
-
-static void move(struct irq *i)
-{
-    arch_irq_route(i->intid, i->grantee->thread.core);
-}
-
-void irq_move_all(struct context *c)
-{
-    if (c->irqs)
-        each_of(c, move);
-}
-
-bool irq_complete(struct irq *i)
-{
-    if (!i->unacked)
-        return false;
-    i->unacked = 0;
-    arch_irq_deactivate(i->intid);
-    return true;
 }
 
 status_t irq_notify(struct irq *i, struct notify *n, uint64_t bits, const struct core *c)
 {
     status_t s = ORD_OK;
 
-    if (is_virtual(i) || !bits)
+    if (virq_is(i) || !bits)
         return ORD_BAD_PARAM;
-    spin_lock(&bind_lock);
+    spin_lock(&vm_spi_lock);
     if (i->vcpu) {
         s = ORD_BUSY;
     } else {
@@ -196,7 +72,7 @@ status_t irq_notify(struct irq *i, struct notify *n, uint64_t bits, const struct
         atomic_store(&i->notify, n);
         arch_irq_route(i->intid, c);
     }
-    spin_unlock(&bind_lock);
+    spin_unlock(&vm_spi_lock);
     return s;
 }
 
@@ -216,36 +92,12 @@ static bool held(const struct irq *i)
     return v && (READ_ONCE(v->pending_spi[i->vintid / 64]) & BIT(i->vintid % 64));
 }
 
-static void control_virtual(struct irq *i, uint64_t op, uint64_t *result)
-{
-    switch (op) {
-    case ORD_IRQ_ENABLE:
-        atomic_or(&i->state, ORD_IRQ_STATE_ENABLED);
-        push(i);
-        break;
-    case ORD_IRQ_DISABLE:
-        atomic_and(&i->state, ~ORD_IRQ_STATE_ENABLED);
-        break;
-    case ORD_IRQ_SET_PENDING:
-        irq_raise(i);
-        break;
-    case ORD_IRQ_CLEAR_PENDING:
-        atomic_and(&i->state, ~ORD_IRQ_STATE_PENDING);
-        break;
-    case ORD_IRQ_GET:
-        *result = atomic_load(&i->state) | ORD_IRQ_STATE_EDGE;
-        break;
-    default: /* always an edge; active only in list registers */
-        break;
-    }
-}
-
 status_t irq_control(struct irq *i, uint64_t op, uint64_t *result)
 {
     if (op > ORD_IRQ_GET)
         return ORD_BAD_PARAM;
-    if (is_virtual(i))
-        control_virtual(i, op, result);
+    if (virq_is(i))
+        virq_control(i, op, result);
     else
         *result = arch_irq_control(i->intid, (uint32_t)op);
     if (op == ORD_IRQ_GET && held(i))

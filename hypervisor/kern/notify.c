@@ -2,7 +2,7 @@
 #include "notify.h"
 
 #include "atomic.h"
-#include "irq.h"
+#include "virq.h"
 #include <arch/thread.h>
 #include <arch/timer.h>
 
@@ -17,7 +17,7 @@ void notify_signal(struct notify *n, uint64_t bits)
     /* Linux hears of it if no thread takes it. */
     struct irq *i = t ? NULL : atomic_load(&n->irq);
     if (i)
-        irq_raise(i);
+        virq_raise(i);
 }
 
 /* The thread sleeps, or waits for a notification. One that was stopped meanwhile stays that. */

@@ -4,9 +4,9 @@
 #include "atomic.h"
 #include "console.h"
 #include "core.h"
-#include "irq.h"
 #include "notify.h"
 #include "pool.h"
+#include "virq.h"
 #include <arch/platform.h>
 #include <arch/timer.h>
 
@@ -14,6 +14,8 @@ static uint32_t vmid_last;
 /* Of all VMs. */
 static struct spinlock cores_lock;
 static uint32_t all_host_cores, all_guest_cores;
+
+struct spinlock vm_spi_lock;
 
 status_t vm_create(uint64_t vppi, struct vm **out)
 {
@@ -130,7 +132,7 @@ status_t vm_channel(struct vm *vm, uint64_t id, struct notify *signal, uint64_t 
     spin_unlock(&vm->lock);
     /* What was signalled before had nobody to tell. */
     if (s == ORD_OK && notify_take(take, true))
-        irq_raise(irq);
+        virq_raise(irq);
     return s;
 }
 

@@ -3,8 +3,8 @@
 
 #include "atomic.h"
 #include "core.h"
-#include "irq.h"
 #include "notify.h"
+#include "virq.h"
 #include "vm.h"
 #include <arch/thread.h>
 #include <arch/timer.h>
@@ -232,15 +232,6 @@ bool wait_notify(struct context *c, struct notify *n, uint64_t deadline, uint64_
     return true;
 }
 
-bool wait_irq(struct context *c, struct irq *i, uint64_t deadline, uint64_t *result)
-{
-    c->irq = i;
-    if (wait_notify(c, &i->own, deadline, result))
-        return true;
-    i->unacked |= (int64_t)*result > 0;
-    return false;
-}
-
 void wait_notified(struct context *c)
 {
     uint64_t count = c->wait == WAIT_NOTIFY ? notify_take(c->notify, false) : 0;
@@ -257,7 +248,7 @@ static void leave(struct notify *n)
     atomic_store(&n->waiter, (struct thread *)NULL);
     smp_mb();
     if (notify_take(n, true) && atomic_load(&n->irq))
-        irq_raise(n->irq);
+        virq_raise(n->irq);
 }
 
 void wait_again(struct context *c)

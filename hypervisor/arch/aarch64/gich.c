@@ -328,7 +328,7 @@ static void drop(struct vcpu *v, uint64_t lr)
     else if ((lr & LR_HW) && (lr & LR_PENDING))
         gich_give_back(LR_PINTID_OF(lr));
     else if ((lr & LR_PENDING) && LR_VINTID(lr) >= 32 && v->vm->spi[LR_VINTID(lr)])
-        irq_keep(v->vm->spi[LR_VINTID(lr)]);
+        virq_keep(v->vm->spi[LR_VINTID(lr)]);
 }
 
 void gich_drop(struct vcpu *v)

@@ -87,7 +87,7 @@ static void drop_pending(struct vcpu *v)
             if (physical && physical->intid)
                 gich_give_back(physical->intid);
             else if (physical)
-                irq_keep(physical);
+                virq_keep(physical);
         }
 }
 

@@ -4,7 +4,7 @@
 #include "fixture.h"
 
 #include "call.h"
-#include "irq.h"
+#include "grant.h"
 #include "string.h"
 #include "wait.h"
 #include <arch/thread.h>
@@ -86,7 +86,7 @@ static void test_errors(void)
     for (uint64_t n = 0; n < 2000; n++)
         CHECK(n == VINTID || context_grant_irq(vm, context->id, n) == ORD_BAD_PARAM);
     CHECK(context_grant_irq(vm, context->id, ~0ull) == ORD_BAD_PARAM);
-    CHECK(irq_revoke(vm, VINTID) == ORD_BAD_PARAM && irq_revoke(vm, ~0ull) == ORD_BAD_PARAM);
+    CHECK(grant_revoke(vm, VINTID) == ORD_BAD_PARAM && grant_revoke(vm, ~0ull) == ORD_BAD_PARAM);
     CHECK((int64_t)call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 1) == -ORD_HOSTCALL_EPERM);
     CHECK((int64_t)call(ORD_HOSTCALL_IRQ_ACK, VINTID, 1) == -ORD_HOSTCALL_EPERM);
     grant();
@@ -161,7 +161,7 @@ static void taken_back(bool raised, bool taken, bool acked, bool by_revoke)
         context_event(context, ORD_EVENT_SYSCALL, 0, 0, 0);
     }
     on_core(0);
-    CHECK((by_revoke ? irq_revoke(vm, VINTID) : context_destroy(vm, context->id)) == ORD_OK);
+    CHECK((by_revoke ? grant_revoke(vm, VINTID) : context_destroy(vm, context->id)) == ORD_OK);
     CHECK(linux_has() == (raised && !acked) && fake.routed[INTID] == 0 && !context->irqs);
     CHECK(!irq->grantee && !irq->notify);
     /* And it is Linux's. */
@@ -191,7 +191,7 @@ static void test_revoked_wait(void)
     grant();
     CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == VINTID && context->wait);
     on_core(0);
-    CHECK(irq_revoke(vm, VINTID) == ORD_OK);
+    CHECK(grant_revoke(vm, VINTID) == ORD_OK);
     CHECK(fixture_host(2) == &context->thread && !context->wait);
     CHECK((int64_t)context->thread.arch.value == -ORD_HOSTCALL_EPERM && !irq->unacked);
 }

@@ -352,7 +352,7 @@ static void test_channel(void)
     fixture_vcpu(vm, task, 3);
     CHECK(task_cap_insert(task, 82, CAP_VCPU, vm->vcpu[1], 0) == ORD_OK);
     v->pending_spi[1] = 0;
-    irq_keep(vm->spi[100]);
+    virq_keep(vm->spi[100]);
     EXPECT(ORD_OK, IRQ_BIND, 72, 82, 100, 0x80);
     CHECK_EQUAL(vm->vcpu[1]->pending_spi[1], BIT(36));
     /* The other direction: the guest wakes the task. */
