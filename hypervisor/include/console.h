@@ -23,8 +23,6 @@ extern const struct uart uart_table[];
 /* Sets the device. What has been written before is in the log, and is printed here. */
 void console_init(const struct uart *uart, paddr_t base);
 
-/* The console's interrupt, which no task gets; 0: it has none. */
-uint32_t console_irq(void);
 /* From now on keys interrupt. False: the device cannot do that. */
 bool console_listen(void);
 /* The next key that was typed, -1: none is left, and the interrupt is gone. */

@@ -60,21 +60,17 @@ struct context {
     struct ord_stats stats;
 };
 
-/* flags: ORD_CREATE_* */
-status_t context_create(struct vm *vm, uint64_t frame, uint64_t core, uint64_t prio, uint64_t flags,
-                        uint32_t *id) MUST_CHECK;
+/* Sets up a zeroed one for slot `id`. */
+void context_init(struct context *c, struct vm *vm, uint32_t id);
+
+/* What is in slot `id`, if anything was ever: who looks into it must see whether it is taken. */
+struct context *context_find(struct vm *vm, uint64_t id);
+
+/* ORD_HC_RUN, _RECALL. Any core. */
 status_t context_run(struct vm *vm, uint64_t id) MUST_CHECK;
 status_t context_recall(struct vm *vm, uint64_t id) MUST_CHECK;
-status_t context_destroy(struct vm *vm, uint64_t id) MUST_CHECK;
-status_t context_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio) MUST_CHECK;
 
-/* ORD_HC_IRQ_GRANT. */
-status_t context_grant_irq(struct vm *vm, uint64_t id, uint64_t vintid) MUST_CHECK;
-
-/* ORD_HC_TIME. */
-void context_time(struct vm *vm);
-
-/* On the context's core: THREAD_OP_RUN, _RECALL, _STOP and _TIME. */
+/* On the context's core: THREAD_OP_RUN, _RECALL, _STOP, _TIME and _NOTIFY. */
 void context_handle_run(struct context *c);
 void context_handle_recall(struct context *c);
 void context_handle_stop(struct context *c);

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Per-core state, its scheduler and its mailbox.
+ * Per-core state: the queue of ready threads, the mailbox, and what other cores ask for.
  *
  * mailbox: a lock-free stack of threads with ops set. Senders push, then look at `mode` behind a full
  * barrier; the owner sets `mode`, full barrier, looks at the mailbox. So either the owner sees the thread
  * or the sender sees a mode that needs an interrupt (USER, SLEEP).
- *
- * The highest priority runs; among equals, each has turns of CORE_SLICE_MS. Who is preempted by a higher one
- * stays first and has the rest of its turn later. With one ready thread of the highest priority there is no
- * timer: nothing interrupts it.
- *
- * A core may run a vCPU and detached threads. Then the vCPU's thread has the lowest priority while it is in
- * the guest, so that it runs when they do not, or when their budget is used up (budget.h); and the highest
- * one while it is in the VMM, which other vCPUs may wait for.
  */
 #ifndef HV_CORE_H
 #define HV_CORE_H
@@ -78,19 +70,14 @@ void core_dequeue(struct core *c, struct thread *t);
 /* Makes c look at its mailbox, timers and barrier requests soon. */
 void core_notify(struct core *c);
 
-/* Handles what is in the own mailbox. */
-void core_drain(struct core *c);
-
-/* Chooses what runs next, waits if there is nothing, makes the hardware ready for it and returns it. The
- * last thing on every way out of the hypervisor. */
-struct thread *core_leave(struct core *c);
-
-/* Back to the current thread, if all that has happened leaves its place as it was. False: somebody has asked
- * the core for something meanwhile. */
-bool core_stay(struct core *c);
+/* Does what other cores have asked this one for, if `asked`. */
+void core_answer(struct core *c);
 
 /* Fills in c->registers. Interrupts whatever runs on c; false: c does not answer. */
 bool core_registers(struct core *c);
+
+/* All other cores halt when they next come by. */
+void core_halt_others(void);
 
 /* Every core of the mask that executes user code now executes a full barrier before this returns. */
 void core_barrier(uint32_t mask);

@@ -12,11 +12,6 @@ NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
  */
 NORETURN void refuse(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* One core has panicked: the others halt when they next come by. */
-extern bool panicked;
-/* Makes them come by. Set once there are others. */
-extern void (*panic_tell_others)(void);
-
 #define ASSERT(c)                                                                                            \
     do {                                                                                                     \
         if (__builtin_expect(!(c), 0))                                                                       \

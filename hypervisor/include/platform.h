@@ -41,6 +41,9 @@ const char *platform_init(const void *dtb, uint64_t limit) MUST_CHECK;
 /* Value of `key=value` in the hypervisor's command line: length, 0 if absent. */
 size_t platform_option(const char *key, const char **value);
 
+/* The console's interrupt, which no task gets; 0: it has none. */
+uint32_t platform_console_irq(void);
+
 bool range_overlaps(uint64_t base, uint64_t size, const struct range *r);
 
 #endif

@@ -3,19 +3,13 @@
 #ifndef HV_VM_H
 #define HV_VM_H
 
+#include "channel.h"
 #include "context.h"
 #include "ptab.h"
 #include "types.h"
 #include "vcpu.h"
 
 struct irq;
-
-/* Between the guest's kernel and a host task; set once, `take` last. */
-struct channel {
-    struct notify *take; /* by the guest */
-    struct notify *signal;
-    uint64_t bits;
-};
 
 struct vm {
     struct ptab ptab;
@@ -64,12 +58,6 @@ status_t vm_take_guest_core(struct vm *vm, uint32_t core) MUST_CHECK;
 void vm_report(struct vm *vm);
 /* BAD_PARAM: more than ORD_WATCHDOG_MAX. */
 status_t vm_watchdog(struct vm *vm, uint64_t milliseconds) MUST_CHECK;
-/* BAD_PARAM: id, no bits, irq is not a virtual one. EXISTS: there is that channel. BUSY: `take` raises one
- * already. */
-status_t vm_channel(struct vm *vm, uint64_t id, struct notify *signal, uint64_t bits, struct notify *take,
-                    struct irq *irq) MUST_CHECK;
-/* The channel of that number, or NULL. */
-struct channel *vm_find_channel(struct vm *vm, uint64_t id);
 /* Stops all detached threads for good. */
 void vm_stop(struct vm *vm);
 

@@ -11,7 +11,11 @@
 #include "context.h"
 #include "types.h"
 
-void wait_init(struct context *c);
+enum wait_state {
+    WAIT_GOES_ON,
+    WAIT_OVER,       /* the thread is ready */
+    WAIT_CLOCK_GONE, /* there is no timebase any more: the caller ends it */
+};
 
 /* Until the counter has reached `deadline`. False: it has already. True: c is blocked. */
 bool wait_counter(struct context *c, uint64_t deadline);
@@ -31,11 +35,11 @@ bool wait_notify(struct context *c, struct notify *n, uint64_t deadline, uint64_
 /* It may have been signalled. */
 void wait_notified(struct context *c);
 
-/* The timebase has changed. */
-void wait_again(struct context *c);
+/* Its timer has fired. */
+enum wait_state wait_expired(struct context *c) MUST_CHECK;
 
-/* Ends the wait with ORD_EVENT_INTERRUPTED. */
-void wait_interrupt(struct context *c);
+/* The timebase has changed. */
+enum wait_state wait_again(struct context *c) MUST_CHECK;
 
 /* Ends it, with nothing else. */
 void wait_cancel(struct context *c);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "budget.h"
 
-#include "context.h"
 #include "core.h"
 #include <arch/timer.h>
 
@@ -77,8 +76,6 @@ NOINLINE struct thread *budget_choose(struct core *c, struct thread *t)
         return t;
     }
     if (b->used >= b->limit) {
-        if (b->held != t->context)
-            context_throttled(t->context);
         b->held = t->context;
         arm(b, b->start + b->period);
         return CONTAINER_OF(c->queue[THREAD_PRIO_GUEST].next, struct thread, ready);

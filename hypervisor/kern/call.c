@@ -3,6 +3,7 @@
 #include "call.h"
 
 #include "atomic.h"
+#include "channel.h"
 #include "console.h"
 #include "core.h"
 #include "irq.h"
@@ -384,7 +385,7 @@ static status_t do_vm_channel(struct thread *t, const uint64_t arg[6], uint64_t 
         return ORD_BAD_CAP;
     if (!signal || !take)
         return signal ? take_status : signal_status;
-    return vm_channel(vm, arg[1], signal, arg[3], take, irq);
+    return channel_create(vm, arg[1], signal, arg[3], take, irq);
 }
 
 static handler *const table[ORD_CALL_COUNT] = {

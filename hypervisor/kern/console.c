@@ -2,7 +2,6 @@
 #include "console.h"
 
 #include "atomic.h"
-#include "platform.h"
 #include "string.h"
 
 static const struct uart *uart;
@@ -70,11 +69,6 @@ void console_init(const struct uart *u, paddr_t base)
     /* What was printed before. */
     for (uint64_t i = log_begin(log_end); i < log_end; i++)
         put_uart(log[i % LOG_SIZE]);
-}
-
-uint32_t console_irq(void)
-{
-    return platform.uart_owned ? platform.uart_irq : 0;
 }
 
 bool console_listen(void)

@@ -4,128 +4,43 @@
 #include "atomic.h"
 #include "console.h"
 #include "core.h"
-#include "grant.h"
-#include "pool.h"
 #include "vm.h"
 #include "wait.h"
 #include <arch/thread.h>
 
-static struct context *lookup(struct vm *vm, uint64_t id)
+struct context *context_find(struct vm *vm, uint64_t id)
 {
     return id < ORD_CONTEXT_MAX ? atomic_load(&vm->context[id]) : NULL;
 }
 
-/* A core has one context, or any number of those that may share it. With vm->lock held, as for all of these.
- */
-static bool has_room(const struct core *core, const struct context *c)
+/* Ends its wait with an event. */
+static void interrupt(struct context *c)
 {
-    return !core->contexts || (core->shared && c->shared);
+    wait_cancel(c);
+    arch_context_save(c);
+    context_event(c, ORD_EVENT_INTERRUPTED, 0, 0, 0);
 }
 
-static void join_core(struct core *core, struct context *c)
+static void fire(struct timer *timer)
 {
-    core->shared = c->shared;
-    WRITE_ONCE(core->contexts, core->contexts + 1);
-    c->thread.core = core;
+    struct context *c = CONTAINER_OF(timer, struct context, timer);
+
+    if (wait_expired(c) == WAIT_CLOCK_GONE)
+        interrupt(c);
 }
 
-static void quit_core(struct core *core)
+void context_init(struct context *c, struct vm *vm, uint32_t id)
 {
-    WRITE_ONCE(core->contexts, core->contexts - 1);
-}
-
-/* Finds a host core for c: the one asked for, or of those that have room and no vCPU one with the fewest
- * contexts. */
-static status_t find_core(struct vm *vm, struct context *c, uint64_t core, struct core **out)
-{
-    struct core *best = NULL;
-
-    if (core != ORD_CORE_ANY) {
-        if (core >= core_count)
-            return ORD_BAD_CORE;
-        if (!(vm->host_cores & BIT(core)))
-            return (vm->guest_cores & BIT(core)) ? ORD_CORE_OWNED : ORD_BAD_CORE;
-        best = has_room(&cores[core], c) ? &cores[core] : NULL;
-    }
-    for (uint32_t i = 0; core == ORD_CORE_ANY && i < core_count; i++)
-        if ((vm->host_cores & ~vm->shared_cores & BIT(i)) && has_room(&cores[i], c) &&
-            (!best || cores[i].contexts < best->contexts))
-            best = &cores[i];
-    *out = best;
-    return best ? ORD_OK : ORD_BUSY;
-}
-
-static status_t check_prio(const struct vm *vm, const struct core *core, uint64_t prio)
-{
-    return prio < ORD_PRIO_MIN || prio > vm->prio_limit[core->index] ? ORD_BAD_PARAM : ORD_OK;
-}
-
-/* A free slot's context. Slots are filled on first use and never emptied. With vm->lock held. */
-static struct context *find_slot(struct vm *vm)
-{
-    for (uint32_t i = 0; i < ORD_CONTEXT_MAX; i++) {
-        struct context *c = vm->context[i];
-        if (c && c->taken)
-            continue;
-        if (!c) {
-            c = pool_alloc(ORD_POOL_CONTEXT);
-            if (!c)
-                return NULL;
-            list_init(&c->thread.ready);
-            c->vm = vm;
-            c->id = i;
-            c->thread.context = c;
-            wait_init(c);
-        }
-        return c;
-    }
-    return NULL;
-}
-
-status_t context_create(struct vm *vm, uint64_t frame, uint64_t core, uint64_t prio, uint64_t flags,
-                        uint32_t *id)
-{
-    struct core *on;
-    struct ord_frame *f = vm_page(vm, frame);
-    status_t s;
-
-    if (flags & ~(uint64_t)ORD_CREATE_SHARED)
-        return ORD_BAD_PARAM;
-    if (!f)
-        return ORD_BAD_ADDRESS;
-    if (READ_ONCE(f->magic) != ORD_FRAME_MAGIC || READ_ONCE(f->version) >> 16 != ORD_ABI_MAJOR)
-        return ORD_BAD_VERSION;
-    spin_lock(&vm->lock);
-    struct context *c = vm->stopped ? NULL : find_slot(vm);
-    if (c)
-        c->shared = flags & ORD_CREATE_SHARED;
-    s = vm->stopped ? ORD_BAD_STATE : c ? find_core(vm, c, core, &on) : ORD_NO_MEMORY;
-    if (s == ORD_OK)
-        s = check_prio(vm, on, prio);
-    if (s == ORD_OK) {
-        join_core(on, c);
-        c->taken = true;
-        c->frame = f;
-        c->stats = (struct ord_stats){0};
-        c->thread.prio = (uint8_t)prio;
-        c->thread.state = THREAD_BLOCKED;
-        f->context = c->id;
-        f->core = c->thread.core->index;
-        f->event = ORD_EVENT_NONE;
-        vm->context_count++;
-        atomic_store(&vm->context[c->id], c);
-        atomic_store(&c->state, (uint32_t)CONTEXT_IDLE);
-        *id = c->id;
-    } else if (c && !vm->context[c->id]) {
-        pool_free(ORD_POOL_CONTEXT, c);
-    }
-    spin_unlock(&vm->lock);
-    return s;
+    list_init(&c->thread.ready);
+    timer_init(&c->timer, fire);
+    c->vm = vm;
+    c->id = id;
+    c->thread.context = c;
 }
 
 status_t context_run(struct vm *vm, uint64_t id)
 {
-    struct context *c = lookup(vm, id);
+    struct context *c = context_find(vm, id);
 
     if (!c || !READ_ONCE(c->taken))
         return ORD_BAD_CAP;
@@ -144,104 +59,12 @@ status_t context_recall(struct vm *vm, uint64_t id)
 
     /* The lock: it stays on its core until the request is in that core's mailbox. */
     spin_lock(&vm->lock);
-    struct context *c = lookup(vm, id);
+    struct context *c = context_find(vm, id);
     if (!c || !c->taken) {
         s = ORD_BAD_CAP;
     } else if (atomic_load(&c->state) == CONTEXT_RUNNING) {
         atomic_store(&c->recall_asked, 1u);
         thread_post(&c->thread, THREAD_OP_RECALL);
-    }
-    spin_unlock(&vm->lock);
-    return s;
-}
-
-/* Its core still has a request for it, or is in the middle of one or of its last event. */
-static bool in_hand(const struct context *c)
-{
-    return atomic_load(&c->thread.ops) || atomic_load(&c->thread.core->handling) == &c->thread;
-}
-
-/*
- * Takes an idle context out of use; then no core touches it or its frame any more. vm->lock is held, but not
- * while waiting: a host thread on that core may want it.
- */
-static void settle(struct vm *vm, struct context *c)
-{
-    while (in_hand(c)) {
-        spin_unlock(&vm->lock);
-        /* It may be this very core that has it in its mailbox, or the other one may wait for this one. */
-        core_drain(core_self());
-        cpu_relax();
-        spin_lock(&vm->lock);
-    }
-}
-
-static status_t close_context(struct vm *vm, struct context *c)
-{
-    if (!c->taken)
-        return ORD_BAD_CAP;
-    if (!atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_CLOSED))
-        return ORD_BUSY;
-    settle(vm, c);
-    return ORD_OK;
-}
-
-status_t context_grant_irq(struct vm *vm, uint64_t id, uint64_t vintid)
-{
-    status_t s = ORD_BAD_CAP;
-
-    spin_lock(&vm->lock);
-    struct context *c = lookup(vm, id);
-    if (c && c->taken)
-        s = grant_give(c, vintid);
-    spin_unlock(&vm->lock);
-    return s;
-}
-
-status_t context_destroy(struct vm *vm, uint64_t id)
-{
-    status_t s = ORD_BAD_CAP;
-
-    spin_lock(&vm->lock);
-    struct context *c = lookup(vm, id);
-    if (c)
-        s = close_context(vm, c);
-    if (s == ORD_OK) {
-        if (c->irqs) {
-            grant_revoke_all(c);
-            settle(vm, c); /* the last one may be in its mailbox */
-        }
-        quit_core(c->thread.core);
-        c->taken = false;
-        vm->context_count--;
-    }
-    spin_unlock(&vm->lock);
-    return s;
-}
-
-status_t context_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio)
-{
-    status_t s = ORD_BAD_CAP;
-
-    spin_lock(&vm->lock);
-    struct context *c = lookup(vm, id);
-    if (c)
-        s = close_context(vm, c);
-    if (s == ORD_OK) {
-        struct core *old = c->thread.core, *on = old;
-        if (core != ORD_CORE_ANY && core != old->index)
-            s = find_core(vm, c, core, &on);
-        if (s == ORD_OK)
-            s = check_prio(vm, on, prio);
-        if (s == ORD_OK) {
-            if (on != old) {
-                quit_core(old);
-                join_core(on, c);
-                grant_move_all(c);
-            }
-            c->thread.prio = (uint8_t)prio;
-        }
-        atomic_store(&c->state, (uint32_t)CONTEXT_IDLE);
     }
     spin_unlock(&vm->lock);
     return s;
@@ -266,7 +89,7 @@ void context_handle_recall(struct context *c)
     if ((c->thread.state != THREAD_READY && !c->wait) || !atomic_exchange(&c->recall_asked, 0u))
         return;
     if (c->wait) {
-        wait_interrupt(c);
+        interrupt(c);
         return;
     }
     arch_context_save(c);
@@ -280,20 +103,8 @@ void context_handle_notify(struct context *c)
 
 void context_handle_time(struct context *c)
 {
-    if (c->wait == WAIT_CLOCK)
-        wait_again(c);
-}
-
-void context_time(struct vm *vm)
-{
-    /* The lock: as for a recall. */
-    spin_lock(&vm->lock);
-    for (uint32_t i = 0; i < ORD_CONTEXT_MAX && vm->context_count; i++) {
-        struct context *c = vm->context[i];
-        if (c && c->taken && READ_ONCE(c->wait) == WAIT_CLOCK)
-            thread_post(&c->thread, THREAD_OP_TIME);
-    }
-    spin_unlock(&vm->lock);
+    if (c->wait == WAIT_CLOCK && wait_again(c) == WAIT_CLOCK_GONE)
+        interrupt(c);
 }
 
 void context_handle_stop(struct context *c)

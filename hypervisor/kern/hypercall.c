@@ -3,9 +3,11 @@
 #include "call.h"
 
 #include "atomic.h"
+#include "channel.h"
 #include "console.h"
 #include "context.h"
 #include "core.h"
+#include "detach.h"
 #include "grant.h"
 #include "notify.h"
 #include "pool.h"
@@ -105,7 +107,7 @@ static status_t do_create(struct vcpu *v, const uint64_t arg[5], uint64_t out[3]
 {
     uint32_t id = 0;
 
-    status_t s = context_create(v->vm, arg[0], arg[1], arg[2], arg[3], &id);
+    status_t s = detach_create(v->vm, arg[0], arg[1], arg[2], arg[3], &id);
     out[0] = id;
     return s;
 }
@@ -122,12 +124,12 @@ static status_t do_recall(struct vcpu *v, const uint64_t arg[5], uint64_t out[3]
 
 static status_t do_destroy(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
 {
-    return context_destroy(v->vm, arg[0]);
+    return detach_destroy(v->vm, arg[0]);
 }
 
 static status_t do_set(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
 {
-    return context_set(v->vm, arg[0], arg[1], arg[2]);
+    return detach_set(v->vm, arg[0], arg[1], arg[2]);
 }
 
 static status_t do_flush(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t out[3] UNUSED)
@@ -156,7 +158,7 @@ static status_t do_log(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
 
 static status_t do_notify_signal(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
 {
-    struct channel *c = vm_find_channel(v->vm, arg[0]);
+    struct channel *c = channel_find(v->vm, arg[0]);
 
     if (!c)
         return ORD_BAD_CAP;
@@ -166,7 +168,7 @@ static status_t do_notify_signal(struct vcpu *v, const uint64_t arg[5], uint64_t
 
 static status_t do_notify_take(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
 {
-    struct channel *c = vm_find_channel(v->vm, arg[0]);
+    struct channel *c = channel_find(v->vm, arg[0]);
 
     if (!c)
         return ORD_BAD_CAP;
@@ -178,7 +180,7 @@ static status_t do_notify_take(struct vcpu *v, const uint64_t arg[5], uint64_t o
 
 static status_t do_irq_grant(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
 {
-    return context_grant_irq(v->vm, arg[0], arg[1]);
+    return detach_grant(v->vm, arg[0], arg[1]);
 }
 
 static status_t do_irq_revoke(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
@@ -188,7 +190,7 @@ static status_t do_irq_revoke(struct vcpu *v, const uint64_t arg[5], uint64_t ou
 
 static status_t do_time(struct vcpu *v, const uint64_t arg[5] UNUSED, uint64_t out[3] UNUSED)
 {
-    context_time(v->vm);
+    detach_time(v->vm);
     return ORD_OK;
 }
 
@@ -265,7 +267,7 @@ bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5]
 /* The channel, or NULL with the error. */
 static struct channel *granted(struct context *c, uint64_t id, uint64_t *error)
 {
-    struct channel *channel = vm_find_channel(c->vm, id);
+    struct channel *channel = channel_find(c->vm, id);
 
     *error = (uint64_t) - (channel ? ORD_HOSTCALL_EPERM : ORD_HOSTCALL_ENODEV);
     return channel && (c->channels & BIT(id)) ? channel : NULL;

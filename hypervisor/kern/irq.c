@@ -2,8 +2,9 @@
 #include "irq.h"
 
 #include "atomic.h"
-#include "console.h"
 #include "core.h"
+#include "notify.h"
+#include "platform.h"
 #include "pool.h"
 #include "virq.h"
 #include "vm.h"
@@ -16,7 +17,7 @@ status_t irq_create(uint64_t intid, struct irq **out)
 {
     if (intid && (intid < 32 || intid >= MIN(arch_irq_limit(), ARRAY_SIZE(by_intid))))
         return ORD_BAD_PARAM;
-    if (intid && intid == console_irq())
+    if (intid && intid == platform_console_irq())
         return ORD_BUSY;
     struct irq *i = pool_alloc(ORD_POOL_IRQ);
     if (!i)

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "panic.h"
 
-#include "atomic.h"
 #include "console.h"
-
-bool panicked;
-void (*panic_tell_others)(void);
+#include "core.h"
+#include <arch/cpu.h>
 
 void panic(const char *format, ...)
 {
@@ -14,10 +12,7 @@ void panic(const char *format, ...)
     va_start(ap, format);
     console_last_words("PANIC: ", format, ap);
     va_end(ap);
-    WRITE_ONCE(panicked, true);
-    smp_mb();
-    if (panic_tell_others)
-        panic_tell_others();
+    core_halt_others();
     arch_halt();
 }
 

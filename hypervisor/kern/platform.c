@@ -212,3 +212,8 @@ const char *platform_init(const void *dtb, uint64_t limit)
         return error;
     return find_modules(fdt);
 }
+
+uint32_t platform_console_irq(void)
+{
+    return platform.uart_owned ? platform.uart_irq : 0;
+}

@@ -9,6 +9,7 @@
 #include "console.h"
 #include "context.h"
 #include "core.h"
+#include "platform.h"
 #include "task.h"
 #include "vm.h"
 #include <arch/irqchip.h>
@@ -218,7 +219,7 @@ static void key_typed(char key)
 
 void report_listen(void)
 {
-    uint32_t intid = console_irq();
+    uint32_t intid = platform_console_irq();
 
     if (intid < 32 || intid >= arch_irq_limit())
         return;
@@ -232,7 +233,7 @@ bool report_interrupt(uint32_t intid)
 {
     int c;
 
-    if (!intid || intid != console_irq())
+    if (!intid || intid != platform_console_irq())
         return false;
     /* Somebody may type faster than this prints: the rest is for the next interrupt. */
     for (int i = 0; i < KEYS_MAX && (c = console_key()) >= 0; i++)

@@ -4,9 +4,7 @@
 #include "atomic.h"
 #include "console.h"
 #include "core.h"
-#include "notify.h"
 #include "pool.h"
-#include "virq.h"
 #include <arch/platform.h>
 #include <arch/timer.h>
 
@@ -109,36 +107,6 @@ status_t vm_watchdog(struct vm *vm, uint64_t milliseconds)
         return ORD_BAD_PARAM;
     WRITE_ONCE(vm->watchdog, milliseconds * arch_counter_hz() / 1000);
     return ORD_OK;
-}
-
-status_t vm_channel(struct vm *vm, uint64_t id, struct notify *signal, uint64_t bits, struct notify *take,
-                    struct irq *irq)
-{
-    status_t s = ORD_OK;
-
-    if (id >= ORD_CHANNELS_MAX || !bits || irq->intid)
-        return ORD_BAD_PARAM;
-    spin_lock(&vm->lock);
-    struct channel *c = &vm->channel[id];
-    if (c->take) {
-        s = ORD_EXISTS;
-    } else if (!atomic_cas(&take->irq, (struct irq *)NULL, irq)) {
-        s = ORD_BUSY;
-    } else {
-        c->signal = signal;
-        c->bits = bits;
-        atomic_store(&c->take, take);
-    }
-    spin_unlock(&vm->lock);
-    /* What was signalled before had nobody to tell. */
-    if (s == ORD_OK && notify_take(take, true))
-        virq_raise(irq);
-    return s;
-}
-
-struct channel *vm_find_channel(struct vm *vm, uint64_t id)
-{
-    return id < ORD_CHANNELS_MAX && atomic_load(&vm->channel[id].take) ? &vm->channel[id] : NULL;
 }
 
 void vm_stop(struct vm *vm)

@@ -146,16 +146,19 @@ static ALWAYS_INLINE void wake(struct context *c)
 }
 
 /* The wait goes on or is over: then the thread runs. */
-static void go_on(struct context *c)
+static enum wait_state look(struct context *c)
 {
     if (is_over(c)) {
         complete(c, c->due);
         wake(c);
-    } else if (!arm(c)) {
-        wait_interrupt(c);
-    } else if (!c->wait) {
-        wake(c);
+        return WAIT_OVER;
     }
+    if (!arm(c))
+        return WAIT_CLOCK_GONE;
+    if (c->wait)
+        return WAIT_GOES_ON;
+    wake(c);
+    return WAIT_OVER;
 }
 
 static bool waits_for_irq(const struct context *c)
@@ -175,19 +178,12 @@ static void finish(struct context *c, uint64_t count)
     thread_wake(&c->thread);
 }
 
-static void fire(struct timer *timer)
+enum wait_state wait_expired(struct context *c)
 {
-    struct context *c = CONTAINER_OF(timer, struct context, timer);
-
-    if (c->wait == WAIT_NOTIFY)
-        finish(c, notify_take(c->notify, false));
-    else
-        go_on(c);
-}
-
-void wait_init(struct context *c)
-{
-    timer_init(&c->timer, fire);
+    if (c->wait != WAIT_NOTIFY)
+        return look(c);
+    finish(c, notify_take(c->notify, false));
+    return WAIT_OVER;
 }
 
 bool wait_counter(struct context *c, uint64_t deadline)
@@ -251,10 +247,10 @@ static void leave(struct notify *n)
         virq_raise(n->irq);
 }
 
-void wait_again(struct context *c)
+enum wait_state wait_again(struct context *c)
 {
     timer_stop(&c->timer);
-    go_on(c);
+    return look(c);
 }
 
 void wait_cancel(struct context *c)
@@ -266,11 +262,4 @@ void wait_cancel(struct context *c)
         leave(c->notify);
     WRITE_ONCE(c->wait, WAIT_NONE);
     c->stats.waiting = 0;
-}
-
-void wait_interrupt(struct context *c)
-{
-    wait_cancel(c);
-    arch_context_save(c);
-    context_event(c, ORD_EVENT_INTERRUPTED, 0, 0, 0);
 }

@@ -4,7 +4,7 @@
  * virtual exception, the re-capture timer, signals, a CPU that goes offline, the stop of the machine.
  *
  * Names are those of the code: guest-driver/module (park.c, recapture.c, event.c, thread.c) and
- * hypervisor/kern/context.c. A step is one access to what others see; what a lock or a disabled interrupt
+ * hypervisor/kern (context.c, detach.c, scheduler.c). A step is one access to what others see; what a lock or a disabled interrupt
  * makes indivisible is atomic. Memory is sequentially consistent here; where the code has a barrier, removing it
  * means that the later access may go first.
  *
@@ -422,7 +422,7 @@ to_user:
 	od
 }
 
-/* The host core: core_drain() and the program. */
+/* The host core: scheduler_drain() and the program. */
 proctype core()
 {
 	mtype what;

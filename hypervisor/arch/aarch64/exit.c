@@ -12,6 +12,7 @@
 #include "idregs.h"
 #include "inject.h"
 #include "panic.h"
+#include "scheduler.h"
 #include "sysreg.h"
 #include "task.h"
 #include "vm.h"
@@ -268,7 +269,7 @@ exit_handler *exit_call(struct core *c, struct regs *r)
     t->vcpu->state->exits++;
     for (int i = 0; i < 4; i++)
         r->x[i] = result[i];
-    return core_stay(c) ? NULL : exit_done;
+    return scheduler_stay(c) ? NULL : exit_done;
 }
 
 void exit_irq(struct core *c, struct regs *r)

@@ -121,7 +121,7 @@ save_rest:                      /* x0 to x17 are saved, x0 is the handler */
     .globl  leave
 leave:
     mrs     x0, tpidr_el2
-    bl      core_leave
+    bl      scheduler_leave
     bl      exit_prepare        /* ELR, SPSR; returns regs */
     mov     sp, x0
     ldp     x30, x1, [sp, #240]

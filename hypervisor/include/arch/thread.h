@@ -45,7 +45,7 @@ bool arch_core_irq_pending(void);
 /* Handles the interrupt that is pending on this core, if any is. */
 void arch_core_irqs(struct core *c);
 
-/* Starts all other cores; each ends in core_leave. */
+/* Starts all other cores; each ends in scheduler_leave. */
 void arch_start_cores(void);
 
 NORETURN void arch_power(bool reset);

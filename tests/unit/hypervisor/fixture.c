@@ -106,10 +106,10 @@ struct thread *fixture_host(uint32_t i)
 
     c->mode = CORE_HYP;
     arch_core_irqs(c);
-    core_drain(c);
+    scheduler_drain(c);
     struct thread *t = core_pick(c);
     if (t)
-        CHECK(core_leave(c) == t);
+        CHECK(scheduler_leave(c) == t);
     else
         c->mode = CORE_SLEEP;
     return t;

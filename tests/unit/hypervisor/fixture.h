@@ -6,8 +6,10 @@
 #include "../check.h"
 
 #include "context.h"
+#include "detach.h"
 #include "fake.h"
 #include "pool.h"
+#include "scheduler.h"
 #include "task.h"
 #include "vm.h"
 

@@ -37,7 +37,7 @@ static uint32_t make(uint32_t frame, uint8_t prio)
     uint32_t id = ~0u;
 
     on_core(0);
-    CHECK(context_create(vm, frame_address(frame), SHARED, prio, ORD_CREATE_SHARED, &id) == ORD_OK);
+    CHECK(detach_create(vm, frame_address(frame), SHARED, prio, ORD_CREATE_SHARED, &id) == ORD_OK);
     return id;
 }
 
@@ -57,10 +57,10 @@ static void boot_shared(void)
     struct core *c = on_core(SHARED);
 
     thread_wake(vcpu[1]->thread);
-    CHECK(core_leave(c) == vcpu[1]->thread);
+    CHECK(scheduler_leave(c) == vcpu[1]->thread);
     c->mode = CORE_HYP;
     CHECK(vcpu_run(vcpu[1]) == ORD_OK);
-    CHECK(core_leave(c) == vcpu[1]->thread);
+    CHECK(scheduler_leave(c) == vcpu[1]->thread);
 }
 
 /* Into the hypervisor on the shared core and out again: what runs. */
@@ -71,7 +71,7 @@ static struct thread *step(uint64_t ticks)
     fake.counter += ticks;
     c->mode = CORE_HYP;
     arch_core_irqs(c);
-    return core_leave(c);
+    return scheduler_leave(c);
 }
 
 /* In the hypervisor on the shared core. */
@@ -120,12 +120,12 @@ static void test_cores(void)
     /* ANY takes host cores only. */
     fixture_frame(0);
     fixture_frame(1);
-    CHECK(context_create(vm, frame_address(0), ORD_CORE_ANY, 10, 0, &id) == ORD_OK &&
+    CHECK(detach_create(vm, frame_address(0), ORD_CORE_ANY, 10, 0, &id) == ORD_OK &&
           vm->context[id]->thread.core == &cores[3]);
-    CHECK(context_create(vm, frame_address(1), ORD_CORE_ANY, 10, 0, &id) == ORD_BUSY);
-    CHECK(context_create(vm, frame_address(1), 1, 201, 0, &id) == ORD_BAD_PARAM);
-    CHECK(context_create(vm, frame_address(1), 4, 10, 0, &id) == ORD_CORE_OWNED);
-    CHECK(context_create(vm, frame_address(1), 1, 200, 0, &id) == ORD_OK);
+    CHECK(detach_create(vm, frame_address(1), ORD_CORE_ANY, 10, 0, &id) == ORD_BUSY);
+    CHECK(detach_create(vm, frame_address(1), 1, 201, 0, &id) == ORD_BAD_PARAM);
+    CHECK(detach_create(vm, frame_address(1), 4, 10, 0, &id) == ORD_CORE_OWNED);
+    CHECK(detach_create(vm, frame_address(1), 1, 200, 0, &id) == ORD_OK);
     uint64_t result[4] = {0};
     CHECK(hypercall_dispatch(vm->vcpu[0], ORD_HC_CORE_INFO, (uint64_t[5]){1}, result) && result[0] == ORD_OK);
     CHECK_EQUAL(result[1], ORD_CORE_GUEST | ORD_CORE_HOST | 1u << ORD_CORE_COUNT_SHIFT);
@@ -148,16 +148,16 @@ static void test_order(void)
     enter();
     vcpu[1]->kicked = true;
     vcpu_handle_kick(vcpu[1]);
-    CHECK(core_leave(&cores[SHARED]) == vcpu[1]->thread && vcpu[1]->thread->prio == 255);
+    CHECK(scheduler_leave(&cores[SHARED]) == vcpu[1]->thread && vcpu[1]->thread->prio == 255);
     CHECK_EQUAL(frame(id)->stats.preempted, 1);
     enter();
-    CHECK(vcpu_run(vcpu[1]) == ORD_OK && core_leave(&cores[SHARED]) == thread(id));
+    CHECK(vcpu_run(vcpu[1]) == ORD_OK && scheduler_leave(&cores[SHARED]) == thread(id));
     CHECK(vcpu[1]->preempted && vcpu[1]->thread->prio == THREAD_PRIO_GUEST && vcpu[1]->prio == 255);
     /* An event: the vCPU goes on. */
     enter();
     arch_context_save(vm->context[id]);
     context_event(vm->context[id], ORD_EVENT_SYSCALL, 0, 0, 0);
-    CHECK(core_leave(&cores[SHARED]) == vcpu[1]->thread && !vcpu[1]->preempted);
+    CHECK(scheduler_leave(&cores[SHARED]) == vcpu[1]->thread && !vcpu[1]->preempted);
 }
 
 /* A busy loop against a guest that always has something to do. */
@@ -194,7 +194,7 @@ static void test_budget(void)
     uint64_t throttled = frame(id)->stats.throttled;
     enter();
     vcpu_wait(vcpu[1]);
-    CHECK(core_leave(&cores[SHARED]) == thread(id) && !timer_on());
+    CHECK(scheduler_leave(&cores[SHARED]) == thread(id) && !timer_on());
     for (int i = 0; i < 10; i++)
         CHECK(step(7 * PERIOD + 11) == thread(id) && !timer_on());
     CHECK_EQUAL(frame(id)->stats.throttled, throttled);
@@ -224,7 +224,8 @@ static void test_pieces(void)
         arch_context_save(c);
         context_event(c, ORD_EVENT_SYSCALL, 0, 0, 0);
         /* The timer is started once, */
-        CHECK(core_leave(&cores[SHARED]) == vcpu[1]->thread && cores[SHARED].arch.timer == begin + LIMIT);
+        CHECK(scheduler_leave(&cores[SHARED]) == vcpu[1]->thread &&
+              cores[SHARED].arch.timer == begin + LIMIT);
     }
     CHECK_EQUAL(cores[SHARED].budget.used, 9000);
     on_core(0);
@@ -238,7 +239,7 @@ static void test_pieces(void)
     fake.counter += 100;
     arch_context_save(c);
     context_event(c, ORD_EVENT_SYSCALL, 0, 0, 0);
-    core_leave(&cores[SHARED]);
+    scheduler_leave(&cores[SHARED]);
     on_core(0);
     CHECK(context_run(vm, id) == ORD_OK && step(begin + PERIOD - 100 - fake.counter) == &c->thread);
     CHECK_EQUAL(cores[SHARED].arch.timer, begin + PERIOD + LIMIT);
@@ -254,7 +255,7 @@ static void test_pieces(void)
     on_core(0);
     CHECK(context_recall(vm, high) == ORD_OK && step(0) == vcpu[1]->thread);
     CHECK_EQUAL(frame(high)->event, ORD_EVENT_RECALLED);
-    CHECK(context_destroy(vm, high) == ORD_OK);
+    CHECK(detach_destroy(vm, high) == ORD_OK);
     CHECK(context_recall(vm, id) == ORD_OK && step(0) == vcpu[1]->thread);
     CHECK_EQUAL(frame(id)->event, ORD_EVENT_RECALLED);
     /* The timer that is left interrupts the guest once at most. */
@@ -282,7 +283,7 @@ static void test_pend(void)
     vcpu[1]->pending_any = 0;
     enter();
     vcpu_wait(vcpu[1]);
-    CHECK(core_leave(&cores[SHARED]) == thread(id));
+    CHECK(scheduler_leave(&cores[SHARED]) == thread(id));
     fake.counter += PERIOD;
     on_core(0);
     vcpu_pend(vcpu[1], 5);
@@ -301,28 +302,28 @@ static void test_own_core(void)
     boot_shared();
     id = make(0, 10);
     enter();
-    CHECK(context_run(vm, id) == ORD_OK && core_leave(&cores[SHARED]) == thread(id));
+    CHECK(context_run(vm, id) == ORD_OK && scheduler_leave(&cores[SHARED]) == thread(id));
     CHECK(step(LIMIT) == vcpu[1]->thread);
     /* A recall of the thread that waits for the budget takes effect when the call returns. */
     enter();
-    CHECK(context_recall(vm, id) == ORD_OK && context_destroy(vm, id) == ORD_BUSY);
-    CHECK(core_leave(&cores[SHARED]) == vcpu[1]->thread);
+    CHECK(context_recall(vm, id) == ORD_OK && detach_destroy(vm, id) == ORD_BUSY);
+    CHECK(scheduler_leave(&cores[SHARED]) == vcpu[1]->thread);
     CHECK_EQUAL(frame(id)->event, ORD_EVENT_RECALLED);
     /* A late one is in the own mailbox: destroy and set must not wait for themselves. */
     enter();
     CHECK(context_run(vm, id) == ORD_OK);
     fake.counter += PERIOD;
-    CHECK(core_leave(&cores[SHARED]) == thread(id));
+    CHECK(scheduler_leave(&cores[SHARED]) == thread(id));
     enter();
     arch_context_save(vm->context[id]);
     CHECK(context_recall(vm, id) == ORD_OK);
     context_event(vm->context[id], ORD_EVENT_SYSCALL, 0, 0, 0);
-    CHECK(thread(id)->ops && context_set(vm, id, ORD_CORE_ANY, 20) == ORD_OK && !thread(id)->ops);
+    CHECK(thread(id)->ops && detach_set(vm, id, ORD_CORE_ANY, 20) == ORD_OK && !thread(id)->ops);
     CHECK(thread(id)->prio == 20 && frame(id)->event == ORD_EVENT_SYSCALL);
     thread_post(thread(id), THREAD_OP_RECALL);
-    CHECK(context_destroy(vm, id) == ORD_OK && !vm->context_count);
+    CHECK(detach_destroy(vm, id) == ORD_OK && !vm->context_count);
     core_barrier(vm->host_cores);
-    CHECK(core_leave(&cores[SHARED]) == vcpu[1]->thread);
+    CHECK(scheduler_leave(&cores[SHARED]) == vcpu[1]->thread);
 }
 
 /* The watchdog: a vCPU that waits for its core does not hang, one that has it now and then and does nothing

@@ -237,7 +237,7 @@ static void test_thread(void)
     CHECK_EQUAL(cores[1].arch.kicks, 1);
     on_core(1);
     cores[1].mode = CORE_HYP;
-    struct thread *t = core_leave(&cores[1]);
+    struct thread *t = scheduler_leave(&cores[1]);
     CHECK(t == task_cap_lookup(task, 50, CAP_THREAD, NULL) && t->task == task && t->prio == 77);
     CHECK(t->arch.entry == 0x1234 && t->arch.sp == 0x5670 && t->arch.arg == 42);
     CHECK_EQUAL(task->thread_count, 2);
@@ -264,7 +264,7 @@ static void test_vcpu(void)
     EXPECT(ORD_OK, THREAD_CREATE, 51, 0, 0, 0, 0, 40);
     struct vcpu *v = me->vcpu;
     struct thread *peer = task_cap_lookup(task, 51, CAP_THREAD, NULL);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     /* Only its own thread may run or reset it. */
     CHECK(call(peer, ORD_CALL_VCPU_RUN, (uint64_t[6]){60}) == ORD_NO_RIGHT);
     CHECK(call(peer, ORD_CALL_VCPU_RESET, (uint64_t[6]){60}) == ORD_NO_RIGHT);
@@ -280,20 +280,20 @@ static void test_vcpu(void)
     CHECK(v->state->exit == ORD_EXIT_KICK && !me->in_guest);
     v->state->exit = 0;
     EXPECT(1, VCPU_RUN, 60);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(me->in_guest && v->state->exit == 0); /* the same kick does not come twice */
     CHECK(call(peer, ORD_CALL_VCPU_KICK, (uint64_t[6]){60}) == ORD_OK);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(!me->in_guest && v->state->exit == ORD_EXIT_KICK);
     v->state->exit = 0;
     EXPECT(1, VCPU_RUN, 60);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(me->in_guest && v->state->exit == 0);
     /* Out of the guest's WFI, too. */
     vcpu_wait(v);
     CHECK(me->state == THREAD_BLOCKED && core_pick(core_self()) == peer);
     CHECK(call(peer, ORD_CALL_VCPU_KICK, (uint64_t[6]){60}) == ORD_OK);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(me->state == THREAD_READY && !me->idle_guest && v->state->exit == ORD_EXIT_KICK);
     /* An interrupt ends the guest's WFI, or keeps it from beginning. */
     EXPECT(1, VCPU_RUN, 60);
@@ -305,7 +305,7 @@ static void test_vcpu(void)
     CHECK_EQUAL(cores[0].arch.kicks, 1);
     on_core(0);
     cores[0].mode = CORE_HYP;
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(me->state == THREAD_READY && me->in_guest && v->pending_spi[0] == BIT(40) &&
           v->vm->spi_priority[40] == 0x80);
     vcpu_wait(v);
@@ -504,12 +504,12 @@ static void test_quick(void)
     /* Asked for something meanwhile: the long way. */
     c->mode = CORE_HYP;
     uint64_t runs = c->runs;
-    CHECK(core_stay(c) && c->mode == CORE_USER && c->runs == runs + 1);
+    CHECK(scheduler_stay(c) && c->mode == CORE_USER && c->runs == runs + 1);
     c->mode = CORE_HYP;
     on_core(1);
     thread_post(vcpu->thread, THREAD_OP_KICK);
     on_core(0);
-    CHECK(!core_stay(c) && c->mode == CORE_HYP && c->runs == runs + 1);
+    CHECK(!scheduler_stay(c) && c->mode == CORE_HYP && c->runs == runs + 1);
 }
 
 static void test_hypercalls(void)
@@ -574,7 +574,7 @@ static void test_hypercalls(void)
     CHECK(hypercall(ORD_HC_RECALL, 0, 0, 0, 0) == ORD_OK);
     CHECK(hypercall(ORD_HC_SET, 0, 3, 10, 0) == ORD_BUSY &&
           hypercall(ORD_HC_DESTROY, 0, 0, 0, 0) == ORD_BUSY);
-    core_drain(on_core(2));
+    scheduler_drain(on_core(2));
     on_core(0);
     CHECK(hypercall(ORD_HC_SET, 0, 3, 10, 0) == ORD_OK && hypercall(ORD_HC_DESTROY, 0, 0, 0, 0) == ORD_OK);
     for (uint32_t i = 0; i < 3; i++) {
@@ -587,7 +587,7 @@ static void test_hypercalls(void)
     CHECK(hypercall(ORD_HC_CORE_INFO, 3, 0, 0, 0) == ORD_OK && result[2] == 2 &&
           result[1] == (ORD_CORE_HOST | ORD_CORE_SHARED | ORD_CORE_RUNNING | 3 << ORD_CORE_COUNT_SHIFT));
     CHECK(hypercall(ORD_HC_RECALL, 1, 0, 0, 0) == ORD_OK);
-    core_drain(on_core(3));
+    scheduler_drain(on_core(3));
     on_core(0);
     for (uint32_t i = 0; i < 3; i++)
         CHECK(hypercall(ORD_HC_DESTROY, i, 0, 0, 0) == ORD_OK);

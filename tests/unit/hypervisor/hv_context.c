@@ -31,7 +31,7 @@ static uint32_t make(uint32_t frame, uint64_t core)
 {
     uint32_t id = ~0u;
 
-    CHECK(context_create(vm, frame_address(frame), core, 10, 0, &id) == ORD_OK);
+    CHECK(detach_create(vm, frame_address(frame), core, 10, 0, &id) == ORD_OK);
     return id;
 }
 
@@ -67,7 +67,7 @@ static void expect_create(status_t want, uint64_t address, uint64_t core, uint64
 
     for (int i = 0; i < 6; i++)
         contexts[i] = cores[i].contexts;
-    CHECK_EQUAL(context_create(vm, address, core, prio, 0, &id), want);
+    CHECK_EQUAL(detach_create(vm, address, core, prio, 0, &id), want);
     CHECK(want == ORD_OK || (id == 77 && vm->context_count == count && pools[ORD_POOL_CONTEXT].used == used));
     for (int i = 0; i < 6 && want != ORD_OK; i++)
         CHECK(cores[i].contexts == contexts[i]);
@@ -115,7 +115,7 @@ static void test_create(void)
     expect_create(ORD_BUSY, frame_address(3), ORD_CORE_ANY, 10);
     expect_create(ORD_BUSY, frame_address(3), 2, 10);
     /* The lowest free id again. */
-    CHECK(context_destroy(vm, 0) == ORD_OK);
+    CHECK(detach_destroy(vm, 0) == ORD_OK);
     CHECK(!cores[3].contexts && vm->context_count == 1);
     CHECK_EQUAL(make(3, ORD_CORE_ANY), 0);
     CHECK_EQUAL(vm->context[0]->stats.runs, 0);
@@ -131,13 +131,13 @@ static void test_ids(void)
         for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
             CHECK(context_run(vm, wrong[i]) == ORD_BAD_CAP);
             CHECK(context_recall(vm, wrong[i]) == ORD_BAD_CAP);
-            CHECK(context_destroy(vm, wrong[i]) == ORD_BAD_CAP);
-            CHECK(context_set(vm, wrong[i], ORD_CORE_ANY, 10) == ORD_BAD_CAP);
+            CHECK(detach_destroy(vm, wrong[i]) == ORD_BAD_CAP);
+            CHECK(detach_set(vm, wrong[i], ORD_CORE_ANY, 10) == ORD_BAD_CAP);
         }
         make(0, 2);
         CHECK(context_run(other, 0) == ORD_BAD_CAP && context_recall(other, 0) == ORD_BAD_CAP);
-        CHECK(context_destroy(other, 0) == ORD_BAD_CAP && context_set(other, 0, 4, 10) == ORD_BAD_CAP);
-        CHECK(context_destroy(vm, 0) == ORD_OK);
+        CHECK(detach_destroy(other, 0) == ORD_BAD_CAP && detach_set(other, 0, 4, 10) == ORD_BAD_CAP);
+        CHECK(detach_destroy(vm, 0) == ORD_OK);
     }
 }
 
@@ -156,10 +156,10 @@ static void test_life(void)
     CHECK(context_run(vm, 0) == ORD_OK);
     CHECK(f->event == ORD_EVENT_RUNNING && cores[2].arch.kicks == 1);
     CHECK(context_run(vm, 0) == ORD_BAD_STATE);
-    CHECK(context_destroy(vm, 0) == ORD_BUSY && context_set(vm, 0, 3, 10) == ORD_BUSY);
+    CHECK(detach_destroy(vm, 0) == ORD_BUSY && detach_set(vm, 0, 3, 10) == ORD_BUSY);
     CHECK(host(2) == &c->thread && c->thread.arch.context_running);
     CHECK(context_run(vm, 0) == ORD_BAD_STATE);
-    CHECK(context_destroy(vm, 0) == ORD_BUSY && context_set(vm, 0, ORD_CORE_ANY, 10) == ORD_BUSY);
+    CHECK(detach_destroy(vm, 0) == ORD_BUSY && detach_set(vm, 0, ORD_CORE_ANY, 10) == ORD_BUSY);
     CHECK_EQUAL(f->event, ORD_EVENT_RUNNING);
     /* Each event: registers, numbers, statistics. */
     static const enum ord_event events[] = {ORD_EVENT_SYSCALL, ORD_EVENT_FAULT, ORD_EVENT_STAGE2,
@@ -190,7 +190,7 @@ static void test_life(void)
     host_event(c, ORD_EVENT_SYSCALL);
     CHECK(context_run(vm, 0) == ORD_OK && host(2) == &c->thread && f->event == ORD_EVENT_RUNNING);
     host_event(c, ORD_EVENT_SYSCALL);
-    CHECK(context_destroy(vm, 0) == ORD_OK && !cores[2].contexts && !vm->context_count);
+    CHECK(detach_destroy(vm, 0) == ORD_OK && !cores[2].contexts && !vm->context_count);
 }
 
 static void test_rejected(void)
@@ -211,21 +211,20 @@ static void test_set(void)
     make(0, 2);
     struct context *c = vm->context[0];
 
-    CHECK(context_set(vm, 0, ORD_CORE_ANY, 50) == ORD_OK && c->thread.prio == 50 &&
+    CHECK(detach_set(vm, 0, ORD_CORE_ANY, 50) == ORD_OK && c->thread.prio == 50 &&
           c->thread.core == &cores[2]);
-    CHECK(context_set(vm, 0, 2, 51) == ORD_OK && c->thread.prio == 51 && cores[2].contexts == 1);
-    CHECK(context_set(vm, 0, ORD_CORE_ANY, 101) == ORD_BAD_PARAM &&
-          context_set(vm, 0, 2, 0) == ORD_BAD_PARAM);
+    CHECK(detach_set(vm, 0, 2, 51) == ORD_OK && c->thread.prio == 51 && cores[2].contexts == 1);
+    CHECK(detach_set(vm, 0, ORD_CORE_ANY, 101) == ORD_BAD_PARAM && detach_set(vm, 0, 2, 0) == ORD_BAD_PARAM);
     CHECK(cores[2].contexts == 1 && c->thread.prio == 51);
     /* To another core: its limit counts; if it fails, all is as before. */
-    CHECK(context_set(vm, 0, 3, 256) == ORD_BAD_PARAM && cores[2].contexts == 1 && !cores[3].contexts);
+    CHECK(detach_set(vm, 0, 3, 256) == ORD_BAD_PARAM && cores[2].contexts == 1 && !cores[3].contexts);
     CHECK(c->thread.core == &cores[2] && c->thread.prio == 51);
-    CHECK(context_set(vm, 0, 3, 200) == ORD_OK && cores[3].contexts == 1 && !cores[2].contexts);
+    CHECK(detach_set(vm, 0, 3, 200) == ORD_OK && cores[3].contexts == 1 && !cores[2].contexts);
     CHECK(c->thread.core == &cores[3] && c->thread.prio == 200);
-    CHECK(context_set(vm, 0, 0, 10) == ORD_CORE_OWNED && context_set(vm, 0, 4, 10) == ORD_BAD_CORE);
-    CHECK(context_set(vm, 0, 6, 10) == ORD_BAD_CORE && context_set(vm, 0, BIT(32) + 2, 10) == ORD_BAD_CORE);
+    CHECK(detach_set(vm, 0, 0, 10) == ORD_CORE_OWNED && detach_set(vm, 0, 4, 10) == ORD_BAD_CORE);
+    CHECK(detach_set(vm, 0, 6, 10) == ORD_BAD_CORE && detach_set(vm, 0, BIT(32) + 2, 10) == ORD_BAD_CORE);
     make(1, 2);
-    CHECK(context_set(vm, 0, 2, 10) == ORD_BUSY && cores[3].contexts == 1 && cores[2].contexts == 1 &&
+    CHECK(detach_set(vm, 0, 2, 10) == ORD_BUSY && cores[3].contexts == 1 && cores[2].contexts == 1 &&
           c->thread.core == &cores[3]);
     CHECK(c->state == CONTEXT_IDLE);
     CHECK(context_run(vm, 0) == ORD_OK && !host(2) && host(3) == &c->thread);
@@ -313,7 +312,7 @@ static struct thread *share(uint32_t i, uint32_t core, uint64_t prio)
 {
     uint32_t id;
 
-    CHECK(context_create(vm, frame_address(i), core, prio, ORD_CREATE_SHARED, &id) == ORD_OK && id == i);
+    CHECK(detach_create(vm, frame_address(i), core, prio, ORD_CREATE_SHARED, &id) == ORD_OK && id == i);
     return &vm->context[i]->thread;
 }
 
@@ -321,7 +320,7 @@ static status_t create(uint32_t i, uint64_t core, uint64_t flags)
 {
     uint32_t id;
 
-    return context_create(vm, frame_address(i), core, 10, flags, &id);
+    return detach_create(vm, frame_address(i), core, 10, flags, &id);
 }
 
 /* Who may be where. */
@@ -340,19 +339,19 @@ static void test_shared(void)
     CHECK(!cores[3].shared && create(3, 3, ORD_CREATE_SHARED) == ORD_BUSY);
     CHECK(create(3, ORD_CORE_ANY, 0) == ORD_BUSY);
     CHECK(share(3, ORD_CORE_ANY, 10)->core == &cores[2] && cores[2].contexts == 3);
-    CHECK(context_destroy(vm, 2) == ORD_OK && share(2, ORD_CORE_ANY, 10)->core == &cores[3]);
+    CHECK(detach_destroy(vm, 2) == ORD_OK && share(2, ORD_CORE_ANY, 10)->core == &cores[3]);
     CHECK(share(4, ORD_CORE_ANY, 10)->core == &cores[3] && share(5, 2, 10)->core == &cores[2]);
     CHECK(cores[2].contexts == 4 && cores[3].contexts == 2);
     /* SET keeps to the same rules. */
-    CHECK(context_set(vm, 0, 3, 10) == ORD_OK && cores[2].contexts == 3 && cores[3].contexts == 3);
-    CHECK(context_set(vm, 0, 3, 256) == ORD_BAD_PARAM && context_set(vm, 0, 2, 101) == ORD_BAD_PARAM);
+    CHECK(detach_set(vm, 0, 3, 10) == ORD_OK && cores[2].contexts == 3 && cores[3].contexts == 3);
+    CHECK(detach_set(vm, 0, 3, 256) == ORD_BAD_PARAM && detach_set(vm, 0, 2, 101) == ORD_BAD_PARAM);
     CHECK(cores[2].contexts == 3 && cores[3].contexts == 3 && vm->context[0]->thread.prio == 10);
     for (uint32_t i = 0; i < 6; i++)
-        CHECK(context_destroy(vm, i) == ORD_OK);
+        CHECK(detach_destroy(vm, i) == ORD_OK);
     CHECK(!cores[2].contexts && !cores[3].contexts);
     CHECK(create(0, 2, 0) == ORD_OK && create(1, 3, ORD_CREATE_SHARED) == ORD_OK);
-    CHECK(context_set(vm, 0, 3, 10) == ORD_BUSY && context_set(vm, 1, 2, 10) == ORD_BUSY);
-    CHECK(context_set(vm, 0, 2, 11) == ORD_OK && context_set(vm, 1, 3, 11) == ORD_OK);
+    CHECK(detach_set(vm, 0, 3, 10) == ORD_BUSY && detach_set(vm, 1, 2, 10) == ORD_BUSY);
+    CHECK(detach_set(vm, 0, 2, 11) == ORD_OK && detach_set(vm, 1, 3, 11) == ORD_OK);
     CHECK(cores[2].contexts == 1 && !cores[2].shared && cores[3].contexts == 1 && cores[3].shared);
 }
 
@@ -423,11 +422,11 @@ static void test_turns(void)
     CHECK(host(2) == b && core->arch.timer == fake.counter + slice());
     /* Recalled while it waits for the core, destroyed, set and run again. */
     CHECK(context_recall(vm, 0) == ORD_OK && host(2) == b && frame(0)->event == ORD_EVENT_RECALLED);
-    CHECK(context_destroy(vm, 0) == ORD_OK && core->contexts == 3);
+    CHECK(detach_destroy(vm, 0) == ORD_OK && core->contexts == 3);
     CHECK(context_recall(vm, 2) == ORD_OK && host(2) == b && frame(2)->event == ORD_EVENT_RECALLED);
     CHECK(!core->arch.timer_on && !core->slice_armed); /* alone again */
-    CHECK(context_set(vm, 2, ORD_CORE_ANY, 11) == ORD_OK && context_run(vm, 2) == ORD_OK && host(2) == c);
-    CHECK(!core->arch.timer_on && context_set(vm, 1, 3, 10) == ORD_BUSY);
+    CHECK(detach_set(vm, 2, ORD_CORE_ANY, 11) == ORD_OK && context_run(vm, 2) == ORD_OK && host(2) == c);
+    CHECK(!core->arch.timer_on && detach_set(vm, 1, 3, 10) == ORD_BUSY);
     host_event(vm->context[2], ORD_EVENT_SYSCALL);
     CHECK(host(2) == b);
     host_event(vm->context[1], ORD_EVENT_FAULT);
@@ -447,10 +446,10 @@ static void test_turn_idle(void)
     fake.sleep = slept;
     CHECK(context_run(vm, 0) == ORD_OK);
     on_core(2);
-    core_drain(&cores[2]);
+    scheduler_drain(&cores[2]);
     thread_block(a);
     cores[2].contexts = 0; /* sleeps at once */
-    CHECK(core_leave(&cores[2]) == b);
+    CHECK(scheduler_leave(&cores[2]) == b);
 }
 
 static void test_stop(void)
@@ -465,7 +464,7 @@ static void test_stop(void)
     CHECK(!vm->context[0]->thread.arch.context_running);
     CHECK(context_run(vm, 0) == ORD_BAD_STATE && context_run(vm, 1) == ORD_BAD_STATE);
     CHECK(context_recall(vm, 0) == ORD_OK && !host(2) && frame(0)->event == ORD_EVENT_RUNNING);
-    CHECK(context_destroy(vm, 0) == ORD_BUSY && context_destroy(vm, 1) == ORD_OK);
+    CHECK(detach_destroy(vm, 0) == ORD_BUSY && detach_destroy(vm, 1) == ORD_OK);
     expect_create(ORD_BAD_STATE, frame_address(2), 3, 10);
     CHECK(vcpu_run(vm->vcpu[0]) == ORD_BAD_STATE);
     vm_stop(vm);

@@ -95,13 +95,13 @@ static void test_leave(void)
     equal = thread[2];
     high->prio = 20;
     thread_wake(low);
-    CHECK(core_leave(c) == low && c->current == low && c->mode == CORE_USER && c->runs == 1);
+    CHECK(scheduler_leave(c) == low && c->current == low && c->mode == CORE_USER && c->runs == 1);
     CHECK_EQUAL(low->arch.loads, 1);
     /* One of the same priority does not preempt; nor does it when the first one comes back. */
     enter(c);
     thread_post(equal, THREAD_OP_WAKE);
     CHECK_EQUAL(c->arch.kicks, 0); /* own core: no interrupt */
-    CHECK(core_leave(c) == low);
+    CHECK(scheduler_leave(c) == low);
     CHECK(equal->state == THREAD_READY);
     /* From another core: an interrupt, and the higher one runs. */
     on_core(1);
@@ -110,13 +110,13 @@ static void test_leave(void)
     on_core(0);
     enter(c);
     CHECK_EQUAL(c->irqs, 1);
-    CHECK(core_leave(c) == high);
+    CHECK(scheduler_leave(c) == high);
     enter(c);
     thread_block(high);
-    CHECK(core_leave(c) == low);
+    CHECK(scheduler_leave(c) == low);
     enter(c);
     thread_block(low);
-    CHECK(core_leave(c) == equal);
+    CHECK(scheduler_leave(c) == equal);
     /* A core in the hypervisor or not started needs no interrupt. */
     c->mode = CORE_HYP;
     on_core(1);
@@ -125,7 +125,7 @@ static void test_leave(void)
     thread_post(low, THREAD_OP_WAKE);
     CHECK_EQUAL(c->arch.kicks, 1);
     on_core(0);
-    CHECK(core_leave(c) == high);
+    CHECK(scheduler_leave(c) == high);
 }
 
 static void test_stop(void)
@@ -136,12 +136,12 @@ static void test_stop(void)
     thread_wake(thread[1]);
     thread_post(thread[0], THREAD_OP_STOP);
     thread_post(thread[2], THREAD_OP_STOP | THREAD_OP_WAKE);
-    CHECK(core_leave(c) == thread[1]);
+    CHECK(scheduler_leave(c) == thread[1]);
     CHECK(thread[0]->state == THREAD_DEAD && thread[2]->state == THREAD_DEAD);
     enter(c);
     for (uint32_t op = 1; op <= THREAD_OP_STOP; op <<= 1)
         thread_post(thread[0], op);
-    CHECK(core_leave(c) == thread[1]);
+    CHECK(scheduler_leave(c) == thread[1]);
     CHECK(thread[0]->state == THREAD_DEAD && !thread[0]->ops);
 }
 
@@ -157,7 +157,7 @@ static void test_end(void)
     CHECK(thread[0]->state == THREAD_DEAD && !task->dead && task->thread_count == 1);
     CHECK_EQUAL(FAKE_RUN(task_thread_end(thread[1])), FAKE_OFF);
     CHECK(task->dead && thread[1]->state == THREAD_DEAD);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(thread[2]->state == THREAD_DEAD && !core_pick(core_self()));
 }
 
@@ -170,7 +170,7 @@ static void test_kill(void)
     CHECK_EQUAL(FAKE_RUN(task_thread_kill(thread[0], "a reason")), FAKE_OFF);
     CHECK(thread[0]->state == THREAD_DEAD && task->dead);
     on_core(1);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(thread[1]->state == THREAD_DEAD);
     on_core(0);
     task_thread_kill(thread[2], "again"); /* is dead already: does not end the machine twice */
@@ -211,7 +211,7 @@ static void *poster(void *arg)
 static void serve(struct core *c, uint32_t total)
 {
     while (done < total) {
-        struct thread *t = core_leave(c);
+        struct thread *t = scheduler_leave(c);
         uint32_t i = 0;
         while (thread[i] != t)
             i++;
@@ -221,7 +221,7 @@ static void serve(struct core *c, uint32_t total)
         done += atomic_exchange(&work[i], 0u);
         if (patient && done < total && core_pick(c)) {
             /* Stay in a thread until somebody wants something. */
-            struct thread *other = core_leave(c);
+            struct thread *other = scheduler_leave(c);
             CHECK(other != t || t->state == THREAD_READY);
             for (int spins = 0; spins < 50 && !READ_ONCE(c->arch.interrupted); spins++)
                 sched_yield();
@@ -245,7 +245,7 @@ static void race(void)
     CHECK_EQUAL(posted, done);
     for (int i = 0; i < THREADS; i++)
         CHECK(!work[i]);
-    core_drain(&cores[0]);
+    scheduler_drain(&cores[0]);
     CHECK(!cores[0].mail);
 }
 
@@ -292,7 +292,7 @@ static void test_user(void)
     thread_wake(thread[0]);
     CHECK(!pthread_create(&id, NULL, interrupter, NULL));
     while (done < 1500) {
-        struct thread *t = core_leave(c);
+        struct thread *t = scheduler_leave(c);
         if (t == thread[1]) {
             enter(c);
             thread_block(t);
@@ -326,7 +326,7 @@ static void test_idle_poll(void)
     start(2);
     core_self()->contexts = 1;
     fake.poll = late_poll;
-    CHECK(core_leave(core_self()) == thread[0]);
+    CHECK(scheduler_leave(core_self()) == thread[0]);
     CHECK(polls == 3);
 }
 
@@ -350,7 +350,7 @@ static void test_idle_sleep(void)
     start(2);
     fake.poll = count_poll;
     fake.sleep = late_sleep;
-    CHECK(core_leave(core_self()) == thread[0]);
+    CHECK(scheduler_leave(core_self()) == thread[0]);
     CHECK(sleeps == 2 && polls == 0);
     /* Reserved for a context: polls first. */
     core_self()->contexts = 1;
@@ -358,12 +358,12 @@ static void test_idle_sleep(void)
     thread_block(thread[0]);
     core_self()->arch.kicks = 0;
     sleeps = 1;
-    CHECK(core_leave(core_self()) == thread[0]);
+    CHECK(scheduler_leave(core_self()) == thread[0]);
     CHECK(sleeps == 2 && polls > 1);
     CHECK_EQUAL(core_self()->irqs, 2);
 }
 
-/* A post at any of the barriers of core_leave() is seen or comes with an interrupt or an event. */
+/* A post at any of the barriers of scheduler_leave() is seen or comes with an interrupt or an event. */
 static int combination, barrier_at, barriers;
 static bool told;
 
@@ -405,7 +405,7 @@ static void test_idle_steps(void)
         cores[0].contexts = !!(combination & 2);
         fake.point = post_at;
         fake.poll = fake.sleep = must_be_told;
-        struct thread *t = core_leave(&cores[0]);
+        struct thread *t = scheduler_leave(&cores[0]);
         fake.point = NULL;
         CHECK(t == thread[0] || (t == thread[1] && (told || barriers <= barrier_at)));
     }
@@ -420,7 +420,7 @@ static void answer_at_10(void)
     if (++spins == 10) {
         on_core(1);
         cores[1].mode = CORE_HYP;
-        core_drain(&cores[1]);
+        scheduler_drain(&cores[1]);
         cores[1].mode = CORE_USER;
         on_core(0);
     }
@@ -474,7 +474,7 @@ static void *user(void *arg UNUSED)
     thread[0]->core = c;
     thread_wake(thread[0]);
     while (!atomic_load(&quit)) {
-        CHECK(core_leave(c) == thread[0]);
+        CHECK(scheduler_leave(c) == thread[0]);
         while (!READ_ONCE(c->arch.interrupted) && !READ_ONCE(quit)) {
             uint32_t r = READ_ONCE(round_no);
             if (READ_ONCE(y) != r) {

@@ -96,8 +96,8 @@ static bool event_there_1(void)
 static status_t create(uint32_t k)
 {
     uint32_t id;
-    status_t s = context_create(vm, frame_address(FRAME + k), 2, k ? scenario->pair : 10,
-                                scenario->pair ? ORD_CREATE_SHARED : 0, &id);
+    status_t s = detach_create(vm, frame_address(FRAME + k), 2, k ? scenario->pair : 10,
+                               scenario->pair ? ORD_CREATE_SHARED : 0, &id);
 
     CHECK(s != ORD_OK || id == k);
     creates += s == ORD_OK;
@@ -144,7 +144,7 @@ static void guest(uint32_t self)
             fiber_wait(k ? event_there_1 : event_there);
             break;
         case 'd': {
-            status_t destroyed = context_destroy(vm, k);
+            status_t destroyed = detach_destroy(vm, k);
             allow(destroyed, MAY(ORD_OK) | MAY(ORD_BUSY) | gone);
             if (destroyed != ORD_OK)
                 break;
@@ -154,7 +154,7 @@ static void guest(uint32_t self)
             break;
         }
         case 's':
-            allow(context_set(vm, k, 3, 20), MAY(ORD_OK) | MAY(ORD_BUSY) | gone);
+            allow(detach_set(vm, k, 3, 20), MAY(ORD_OK) | MAY(ORD_BUSY) | gone);
             break;
         case 'S':
             vm_stop(vm);
@@ -228,7 +228,7 @@ static void host(void)
     struct core *c = core_self();
 
     for (;;) {
-        struct thread *t = core_leave(c);
+        struct thread *t = scheduler_leave(c);
         CHECK(t->context && t->context->frame == frame[t->context->id] && t->core == c);
         /* A timer while others of the highest priority wait, and only then. */
         bool peers = t->ready.next != t->ready.prev;
@@ -470,7 +470,7 @@ static void shared_core(void)
     struct core *c = core_self();
 
     for (;;) {
-        struct thread *t = core_leave(c);
+        struct thread *t = scheduler_leave(c);
         fake_point();
         if (t->context) {
             c->mode = CORE_HYP;
@@ -515,10 +515,10 @@ static void explore_shared(void)
     fixture_vcpu(vm, task, 0);
     struct vcpu *v = fixture_vcpu(vm, task, 1);
     uint32_t id;
-    CHECK(context_create(vm, frame_address(FRAME), 1, 10, 0, &id) == ORD_OK && id == 0);
+    CHECK(detach_create(vm, frame_address(FRAME), 1, 10, 0, &id) == ORD_OK && id == 0);
     on_core(1);
     thread_wake(v->thread);
-    CHECK(core_leave(&cores[1]) == v->thread && vcpu_run(v) == ORD_OK);
+    CHECK(scheduler_leave(&cores[1]) == v->thread && vcpu_run(v) == ORD_OK);
     cores[1].mode = CORE_HYP;
     save();
     fake.poll = shared_poll;

@@ -62,7 +62,7 @@ static void start(void)
     fixture_frame(1);
     on_core(0);
     CHECK(irq_create(INTID, &irq) == ORD_OK && irq_bind(irq, vcpu, VINTID, 0) == ORD_OK);
-    CHECK(context_create(vm, frame_address(0), 2, 10, 0, &id) == ORD_OK && context_run(vm, id) == ORD_OK);
+    CHECK(detach_create(vm, frame_address(0), 2, 10, 0, &id) == ORD_OK && context_run(vm, id) == ORD_OK);
     context = vm->context[id];
     CHECK(fixture_host(2) == &context->thread);
     on_core(0);
@@ -71,7 +71,7 @@ static void start(void)
 static void grant(void)
 {
     on_core(0);
-    CHECK(context_grant_irq(vm, context->id, VINTID) == ORD_OK);
+    CHECK(detach_grant(vm, context->id, VINTID) == ORD_OK);
     CHECK(fake.routed[INTID] == 2 && context->irqs == 1);
     on_core(2);
 }
@@ -81,19 +81,18 @@ static void test_errors(void)
     uint32_t other;
 
     start();
-    CHECK(context_grant_irq(vm, 99, VINTID) == ORD_BAD_CAP &&
-          context_grant_irq(vm, ~0ull, VINTID) == ORD_BAD_CAP);
+    CHECK(detach_grant(vm, 99, VINTID) == ORD_BAD_CAP && detach_grant(vm, ~0ull, VINTID) == ORD_BAD_CAP);
     for (uint64_t n = 0; n < 2000; n++)
-        CHECK(n == VINTID || context_grant_irq(vm, context->id, n) == ORD_BAD_PARAM);
-    CHECK(context_grant_irq(vm, context->id, ~0ull) == ORD_BAD_PARAM);
+        CHECK(n == VINTID || detach_grant(vm, context->id, n) == ORD_BAD_PARAM);
+    CHECK(detach_grant(vm, context->id, ~0ull) == ORD_BAD_PARAM);
     CHECK(grant_revoke(vm, VINTID) == ORD_BAD_PARAM && grant_revoke(vm, ~0ull) == ORD_BAD_PARAM);
     CHECK((int64_t)call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 1) == -ORD_HOSTCALL_EPERM);
     CHECK((int64_t)call(ORD_HOSTCALL_IRQ_ACK, VINTID, 1) == -ORD_HOSTCALL_EPERM);
     grant();
     on_core(0);
-    CHECK(context_grant_irq(vm, context->id, VINTID) == ORD_BUSY);
-    CHECK(context_create(vm, frame_address(1), 3, 10, 0, &other) == ORD_OK);
-    CHECK(context_grant_irq(vm, other, VINTID) == ORD_BUSY);
+    CHECK(detach_grant(vm, context->id, VINTID) == ORD_BUSY);
+    CHECK(detach_create(vm, frame_address(1), 3, 10, 0, &other) == ORD_OK);
+    CHECK(detach_grant(vm, other, VINTID) == ORD_BUSY);
     /* The number must stay while it is granted; the vCPU and the priority may change. */
     CHECK(irq_bind(irq, vcpu, VINTID + 1, 0) == ORD_BUSY && irq_bind(irq, vcpu, VINTID, 7) == ORD_OK);
     CHECK(fake.routed[INTID] == 2);
@@ -161,7 +160,7 @@ static void taken_back(bool raised, bool taken, bool acked, bool by_revoke)
         context_event(context, ORD_EVENT_SYSCALL, 0, 0, 0);
     }
     on_core(0);
-    CHECK((by_revoke ? grant_revoke(vm, VINTID) : context_destroy(vm, context->id)) == ORD_OK);
+    CHECK((by_revoke ? grant_revoke(vm, VINTID) : detach_destroy(vm, context->id)) == ORD_OK);
     CHECK(linux_has() == (raised && !acked) && fake.routed[INTID] == 0 && !context->irqs);
     CHECK(!irq->grantee && !irq->notify);
     /* And it is Linux's. */
@@ -203,7 +202,7 @@ static void test_move(void)
     arch_context_save(context);
     context_event(context, ORD_EVENT_SYSCALL, 0, 0, 0);
     on_core(0);
-    CHECK(context_set(vm, context->id, 3, 10) == ORD_OK && fake.routed[INTID] == 3);
+    CHECK(detach_set(vm, context->id, 3, 10) == ORD_OK && fake.routed[INTID] == 3);
     CHECK(context_run(vm, context->id) == ORD_OK && fixture_host(3) == &context->thread);
     /* The old core has taken it just before. */
     CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == VINTID && context->wait);

@@ -59,7 +59,7 @@ static struct thread *child(uint32_t core)
     struct task *t = task_cap_lookup(task, CHILD + core, CAP_TASK, NULL);
     CHECK(!strcmp(t->name, "sampler"));
     on_core(core);
-    CHECK(core_leave(&cores[core]) == task_cap_lookup(t, ORD_CAP_THREAD, CAP_THREAD, NULL));
+    CHECK(scheduler_leave(&cores[core]) == task_cap_lookup(t, ORD_CAP_THREAD, CAP_THREAD, NULL));
     cores[core].mode = CORE_HYP;
     on_core(0);
     return task_cap_lookup(t, ORD_CAP_THREAD, CAP_THREAD, NULL);
@@ -202,7 +202,7 @@ static void test_sleep(void)
     EXPECT(1, SLEEP_UNTIL, ORD_TIME_MAX);
     /* Stopped in its sleep. */
     thread_post(me, THREAD_OP_STOP);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     tick(ORD_TIME_MAX);
     CHECK(me->state == THREAD_DEAD && !core_pick(core_self()));
 }
@@ -225,7 +225,7 @@ static void test_deadline(void)
     tick(1999);
     CHECK(me->state == THREAD_BLOCKED);
     notify_signal(n, 2);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(me->state == THREAD_READY && me->arch.status == ORD_OK && me->arch.value == 2);
     CHECK(!cores[0].arch.timer_on); /* the alarm is off, or it would end what comes next */
     EXPECT(1, NOTIFY_WAIT, 70, 0);
@@ -233,12 +233,12 @@ static void test_deadline(void)
     CHECK(me->state == THREAD_BLOCKED && me->waits == n);
     /* Both at once: one result. */
     notify_signal(n, 1);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     EXPECT(1, NOTIFY_WAIT, 70, 4000);
     uint32_t results = me->arch.results;
     notify_signal(n, 8);
     tick(4000);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(me->arch.results == results + 1 && me->arch.status == ORD_TIMED_OUT && n->bits == 8);
     EXPECT(ORD_OK, NOTIFY_WAIT, 70, 0);
     CHECK_EQUAL(me->arch.value, 8);
@@ -263,7 +263,7 @@ static void test_irq(void)
     CHECK_EQUAL(BY(t, NOTIFY_WAIT, 50, 0), 1);
     fake.irq_state[40] |= ORD_IRQ_STATE_ACTIVE;
     CHECK(irq_deliver(40));
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(t->state == THREAD_READY && t->arch.value == BIT(40));
     CHECK(fake.irq_state[40] & ORD_IRQ_STATE_ACTIVE); /* silent until it is acknowledged */
     CHECK_EQUAL(BY(t, IRQ_ACK, 52), ORD_OK);
@@ -364,7 +364,7 @@ static void test_channel(void)
     CHECK_EQUAL(hypercall(vm, ORD_HC_NOTIFY_SIGNAL, 1, r), ORD_BAD_CAP);
     CHECK_EQUAL(hypercall(vm, ORD_HC_NOTIFY_SIGNAL, ~0ull, r), ORD_BAD_CAP);
     on_core(1);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(t->state == THREAD_READY && t->arch.value == BIT(5));
 }
 
@@ -379,9 +379,9 @@ static void test_end(void)
     on_core(1);
     CHECK_EQUAL(BY(a, THREAD_CREATE, 50, 0, 0, 0, 1, 100), ORD_OK);
     struct thread *second = task_cap_lookup(a->task, 50, CAP_THREAD, NULL);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK_EQUAL(FAKE_RUN(task_thread_kill(a, "a fault")), 0);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(a->state == THREAD_DEAD && second->state == THREAD_DEAD && !core_pick(core_self()));
     CHECK(me->state == THREAD_READY && b->state == THREAD_READY && !vm->stopped);
     CHECK(strstr(fake_console(), "thread of task 'sampler' on core 1: a fault") &&

@@ -52,7 +52,7 @@ static void test_wait_first(void)
     notify_signal(n, 2);
     CHECK(a->state == THREAD_BLOCKED); /* until the core looks into its mailbox */
     notify_signal(n, 4);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     expect_result(a, 1, 6);
     /* From another core. */
     CHECK(notify_wait(n, a, 0) == ORD_OK);
@@ -62,7 +62,7 @@ static void test_wait_first(void)
     CHECK_EQUAL(cores[0].arch.kicks, 1);
     on_core(0);
     cores[0].mode = CORE_HYP;
-    core_drain(core_self());
+    scheduler_drain(core_self());
     expect_result(a, 2, 8);
 }
 
@@ -74,7 +74,7 @@ static void test_busy(void)
     CHECK(b->state == THREAD_READY && !b->waits && n->waiter == a);
     notify_signal(n, 1);
     CHECK(notify_wait(n, b, 0) == ORD_BUSY); /* the first one has not been told yet */
-    core_drain(core_self());
+    scheduler_drain(core_self());
     expect_result(a, 1, 1);
     CHECK(notify_wait(n, b, 0) == ORD_OK && b->state == THREAD_BLOCKED);
 }
@@ -89,10 +89,10 @@ static void test_stale(void)
     notify_complete(a); /* as if the mailbox had been looked at on another way */
     expect_result(a, 1, 1);
     CHECK(notify_wait(m, a, 0) == ORD_OK);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     CHECK(a->state == THREAD_BLOCKED && a->waits == m && a->arch.results == 1);
     notify_signal(m, 2);
-    core_drain(core_self());
+    scheduler_drain(core_self());
     expect_result(a, 2, 2);
     notify_complete(a); /* waits for nothing */
     CHECK_EQUAL(a->arch.results, 2);
@@ -141,9 +141,9 @@ static void test_race(void)
     for (uint64_t i = 0; i < SIGNALLERS; i++)
         CHECK(!pthread_create(&id[i], NULL, signaller, (void *)i));
     while (total < SIGNALLERS * BITS * ROUNDS) {
-        /* The thread calls, and maybe blocks; core_leave() comes back when it has its result. */
+        /* The thread calls, and maybe blocks; scheduler_leave() comes back when it has its result. */
         CHECK(notify_wait(n, a, 0) == ORD_OK);
-        CHECK(core_leave(c) == a);
+        CHECK(scheduler_leave(c) == a);
         c->mode = CORE_HYP;
         arch_core_irqs(c);
         CHECK_EQUAL(a->arch.results, ++results);

@@ -152,7 +152,7 @@ static struct thread *caller(void)
             atomic_store(&t->vcpu->kicked, true);
             thread_post(t, THREAD_OP_KICK);
         }
-        core_drain(core_self());
+        scheduler_drain(core_self());
     }
 }
 
@@ -235,7 +235,7 @@ static void host_core(void)
 
     fake.counter += r(20);
     arch_core_irqs(c);
-    core_drain(c);
+    scheduler_drain(c);
     struct thread *t = core_pick(c);
     if (!t || !t->context)
         return;
@@ -267,7 +267,7 @@ static void relax(void)
         if (&cores[i] == self)
             continue;
         on_core(i);
-        core_drain(&cores[i]);
+        scheduler_drain(&cores[i]);
     }
     fake_core = self;
 }

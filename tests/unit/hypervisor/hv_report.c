@@ -51,12 +51,12 @@ static void run_context(uint32_t frame, uint32_t core, uint64_t prio)
 {
     uint32_t id;
 
-    CHECK(context_create(vm, frame_address(frame), core, prio, ORD_CREATE_SHARED, &id) == ORD_OK);
+    CHECK(detach_create(vm, frame_address(frame), core, prio, ORD_CREATE_SHARED, &id) == ORD_OK);
     CHECK(context_run(vm, id) == ORD_OK);
     struct core *c = on_core(core);
     c->mode = CORE_HYP;
     arch_core_irqs(c);
-    CHECK(core_leave(c));
+    CHECK(scheduler_leave(c));
     on_core(0);
 }
 
@@ -86,7 +86,7 @@ static void test_interrupt(void)
     CHECK(strstr(type("h"), "outrider: v  vCPUs") && strstr(type("?"), "outrider: v  vCPUs"));
     /* A console that is the guest's as well takes no keys. */
     platform.uart_owned = false;
-    CHECK(!console_irq() && !report_interrupt(UART_IRQ) && irq_create(UART_IRQ, &i) == ORD_OK);
+    CHECK(!platform_console_irq() && !report_interrupt(UART_IRQ) && irq_create(UART_IRQ, &i) == ORD_OK);
     fake.listening = false;
     report_listen();
     CHECK(!fake.listening);
@@ -125,7 +125,7 @@ static void relax(void)
     /* Core 3 answers, core 1 does not. */
     struct core *self = fake_core;
     on_core(3);
-    core_drain(&cores[3]);
+    scheduler_drain(&cores[3]);
     fake_core = self;
 }
 

@@ -44,7 +44,7 @@ static void start(void)
     page->timebase = (struct ord_timebase){
         .mult = 1000u << 4, .shift = 4, .cycle_last = 1000, .fraction = 8, .base = 5000000};
     vm->event_page = page;
-    CHECK(context_create(vm, frame_address(0), 2, 10, 0, &id) == ORD_OK && context_run(vm, id) == ORD_OK);
+    CHECK(detach_create(vm, frame_address(0), 2, 10, 0, &id) == ORD_OK && context_run(vm, id) == ORD_OK);
     context = vm->context[id];
     fake.counter = 1000;
     CHECK(host() == &context->thread);
@@ -154,7 +154,7 @@ static void test_rate(void)
     expect_sleeps(1500);
     page->timebase.mult = 2000u << 4; /* twice as fast */
     on_core(0);
-    context_time(vm);
+    detach_time(vm);
     CHECK(!host());
     expect_sleeps(1250);
     /* as slow as before, said by nobody: looked at when it is due */
@@ -166,11 +166,11 @@ static void test_rate(void)
     expect_runs(1, 1500);
     /* nobody waits, and somebody waits for the counter */
     on_core(0);
-    context_time(vm);
+    detach_time(vm);
     on_core(2);
     CHECK(!context->thread.ops && wait_counter(context, 9000));
     on_core(0);
-    context_time(vm);
+    detach_time(vm);
     on_core(2);
     CHECK(!context->thread.ops);
     expect_sleeps(9000);
@@ -203,7 +203,7 @@ static void test_interrupt(void)
     CHECK_EQUAL(context->stats.exceptions, 0);
     CHECK_EQUAL(context->stats.recalls, 2);
     on_core(0);
-    CHECK(context_destroy(vm, context->id) == ORD_OK);
+    CHECK(detach_destroy(vm, context->id) == ORD_OK);
     fake.counter = 99999;
     CHECK(!host() && context->stats.sleeps == 0);
 }
@@ -241,7 +241,7 @@ static void test_no_clock(void)
     CHECK(wait_clock(context, 6000000) && context->wait);
     page->timebase.mult = 0;
     on_core(0);
-    context_time(vm);
+    detach_time(vm);
     CHECK(!host());
     expect_event(ORD_EVENT_INTERRUPTED);
 }
@@ -286,7 +286,7 @@ static void start_channel(void)
     CHECK(irq_create(0, &irq) == ORD_OK && irq_bind(irq, vm->vcpu[0], 100, 0) == ORD_OK);
     uint64_t state;
     CHECK(irq_control(irq, ORD_IRQ_ENABLE, &state) == ORD_OK);
-    CHECK(vm_channel(vm, 3, &to_task, 16, &to_guest, irq) == ORD_OK);
+    CHECK(channel_create(vm, 3, &to_task, 16, &to_guest, irq) == ORD_OK);
     context->channels = BIT(3);
     on_core(2);
 }

@@ -35,7 +35,7 @@ static void enter(uint32_t i)
 {
     struct core *c = on_core(i);
 
-    CHECK(vcpu_run(vcpu[i]) == ORD_OK && core_leave(c) == vcpu[i]->thread);
+    CHECK(vcpu_run(vcpu[i]) == ORD_OK && scheduler_leave(c) == vcpu[i]->thread);
 }
 
 /* Interrupts of core i are handled; it goes on. */
@@ -45,9 +45,9 @@ static void interrupts(uint32_t i)
 
     c->mode = CORE_HYP;
     arch_core_irqs(c);
-    core_drain(c);
+    scheduler_drain(c);
     if (core_pick(c))
-        core_leave(c);
+        scheduler_leave(c);
 }
 
 /* Time goes on in steps; the guest's timers fire again where `taken` has a bit. */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "body.h"
+
+#include "atomic.h"
+#include "context.h"
+#include "core.h"
+#include "notify.h"
+#include "panic.h"
+#include "vcpu.h"
+
+void body_handle(struct core *c, struct thread *t, uint32_t ops)
+{
+    ASSERT(t->core == c);
+    if (t->state == THREAD_DEAD)
+        return;
+    if (t->context) {
+        /* RUN first: a RECALL that was meant for the time behind it must not get lost (context_run clears
+         * those that are older). */
+        if (ops & THREAD_OP_RUN)
+            context_handle_run(t->context);
+        if (ops & THREAD_OP_RECALL)
+            context_handle_recall(t->context);
+        if (ops & THREAD_OP_STOP)
+            context_handle_stop(t->context);
+        if (ops & THREAD_OP_TIME)
+            context_handle_time(t->context);
+        if (ops & THREAD_OP_NOTIFY)
+            context_handle_notify(t->context);
+        return;
+    }
+    if (ops & THREAD_OP_STOP) {
+        if (t->state == THREAD_READY)
+            thread_block(t);
+        t->state = THREAD_DEAD;
+        return;
+    }
+    if (ops & THREAD_OP_WAKE)
+        thread_wake(t);
+    if (ops & THREAD_OP_NOTIFY)
+        notify_complete(t);
+    if (ops & THREAD_OP_IRQ)
+        vcpu_handle_irq(t->vcpu);
+    if (ops & THREAD_OP_KICK)
+        vcpu_handle_kick(t->vcpu);
+}
+
+void body_resume(struct thread *t)
+{
+    if (!t->in_guest)
+        return;
+    vcpu_resume(t->vcpu);
+    vcpu_watch(t->vcpu);
+}
+
+void body_preempted(struct thread *t)
+{
+    if (t->context && t->context != t->core->budget.held)
+        context_preempted(t->context);
+    if (t->in_guest)
+        WRITE_ONCE(t->vcpu->preempted, true);
+}
+
+void body_throttled(struct thread *t)
+{
+    context_throttled(t->context);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "scheduler.h"
+
+#include "atomic.h"
+#include "body.h"
+#include "budget.h"
+#include "timer.h"
+#include <arch/thread.h>
+#include <arch/timer.h>
+
+/*
+ * How often an idle core that detached threads are bound to looks at its mailbox before it sleeps: waking
+ * it is then cheaper for the sender, and its system calls are short. Others sleep at once, as their guest
+ * asked.
+ */
+#define IDLE_POLLS 64
+
+static bool has_peers(const struct core *c, const struct thread *t)
+{
+    const struct list *q = &c->queue[t->prio];
+
+    return q->next != q->prev;
+}
+
+static void slice_stop(struct core *c)
+{
+    if (!c->slice_armed)
+        return;
+    c->slice_armed = false;
+    timer_stop(&c->slice);
+}
+
+/* t runs instead of the one that ran, or others of its priority are or were ready. */
+static NOINLINE void turn(struct core *c, struct thread *t)
+{
+    struct thread *old = c->running;
+    bool peers = has_peers(c, t);
+
+    if (old && old != t) {
+        if (c->slice_armed) {
+            uint64_t now = arch_counter();
+            old->slice_left = c->slice.expires > now ? c->slice.expires - now : 1;
+        }
+        body_preempted(old);
+    }
+    if (old != t || !peers)
+        slice_stop(c);
+    if (peers && !c->slice_armed) {
+        uint64_t ticks = t->slice_left ? t->slice_left : arch_counter_hz() * CORE_SLICE_MS / 1000;
+        c->slice_armed = true;
+        timer_start(&c->slice, arch_counter() + ticks);
+    }
+}
+
+void scheduler_drain(struct core *c)
+{
+    if (READ_ONCE(c->asked))
+        core_answer(c);
+    if (!READ_ONCE(c->mail))
+        return;
+    struct thread *t = atomic_exchange(&c->mail, (struct thread *)NULL);
+    while (t) {
+        struct thread *next = t->mail_next;
+        atomic_store(&c->handling, t);
+        body_handle(c, t, atomic_exchange(&t->ops, 0u));
+        atomic_store(&c->handling, (struct thread *)NULL);
+        t = next;
+    }
+}
+
+static bool has_work(const struct core *c)
+{
+    return READ_ONCE(c->mail) || READ_ONCE(c->asked);
+}
+
+static NOINLINE void idle(struct core *c)
+{
+    slice_stop(c);
+    c->mode = CORE_POLL;
+    smp_mb();
+    for (int i = 0; READ_ONCE(c->contexts) && i < IDLE_POLLS && !has_work(c) && !arch_core_irq_pending(); i++)
+        arch_core_poll(c);
+    if (!has_work(c)) {
+        c->mode = CORE_SLEEP;
+        smp_mb();
+        if (!has_work(c))
+            arch_core_sleep(c);
+    }
+    atomic_store(&c->mode, (uint32_t)CORE_HYP);
+    arch_core_irqs(c);
+}
+
+bool scheduler_stay(struct core *c)
+{
+    c->mode = CORE_USER;
+    smp_mb();
+    if (!has_work(c)) {
+        c->runs++;
+        return true;
+    }
+    c->mode = CORE_HYP;
+    return false;
+}
+
+/* t, or what the budget says. */
+static struct thread *choose(struct core *c, struct thread *t)
+{
+    const struct context *held = c->budget.held;
+
+    struct thread *chosen = budget_choose(c, t);
+    if (c->budget.held && c->budget.held != held)
+        body_throttled(t);
+    return chosen;
+}
+
+struct thread *scheduler_leave(struct core *c)
+{
+    for (;;) {
+        if (has_work(c))
+            scheduler_drain(c);
+        struct thread *t = core_pick(c);
+        if (c->budget.limit)
+            t = choose(c, t);
+        if (!t) {
+            idle(c);
+            continue;
+        }
+        if (c->slice_armed || has_peers(c, t) || (c->running != t && c->running))
+            turn(c, t);
+        c->running = t;
+        body_resume(t);
+        arch_thread_load(t);
+        c->current = t;
+        if (scheduler_stay(c))
+            return t;
+    }
+}
