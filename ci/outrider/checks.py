@@ -16,6 +16,7 @@ from pathlib import Path
 
 SOURCES = ("abi", "hypervisor", "vmm", "guest-driver", "bench", "tasks", "tests")
 FORMATTER = 14  # its output differs between versions
+LAYERS = "doc/architecture.md"
 EXEMPT = re.compile(r"(^|/)(LICENSES/|doc/|README|.*\.(md|txt|svg|png|json|ref|out|golden)$)")
 
 
@@ -178,6 +179,77 @@ def check_cppcheck(top, build):
     return [text[-4000:]] if status else []
 
 
+def _layers(top):
+    """The blocks ```layers FOLDER of doc/architecture.md: {folder: [files of the top layer, …, of the lowest]}."""
+    result, folder = {}, None
+    for line in (top / LAYERS).read_text().split("\n"):
+        if line.startswith("```"):
+            words = line[3:].split()
+            folder = words[1] if len(words) == 2 and words[0] == "layers" else None
+            if folder:
+                result[folder] = []
+        elif folder and line.strip():
+            result[folder].append(re.split(r"\s{2,}", line.strip())[0].split())
+    return result
+
+
+def _objects(top, build, folder, scratch):
+    """{file of that folder, without its suffix: its object}. What Kbuild has compiled is taken; all else is compiled here,
+    without link-time optimization, whose objects have no symbols."""
+    kbuild = sorted((build / folder).glob("*/.*.o.cmd"))
+    if (top / folder / "Kbuild").exists():
+        release = kbuild[0].parent if kbuild else None
+        sources = [f.stem for f in (top / folder).glob("*.c")]
+        return {f: release / f"{f}.o" for f in sources if release and (release / f"{f}.o").exists()}
+    jobs = {}
+    for source, flags in _commands(build).items():
+        name = os.path.relpath(source, top / folder)
+        if not name.startswith("..") and name.endswith(".c"):
+            jobs[name[:-2]] = [*flags, "-fno-lto", "-w", "-c", source, "-o", str(scratch / (name[:-2].replace("/", "_") + ".o"))]
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        for (status, text), name in zip(pool.map(lambda job: call(job, build), jobs.values()), jobs, strict=True):
+            if status:
+                raise RuntimeError(f"{folder}/{name}.c: {text}")
+    return {name: Path(job[-1]) for name, job in jobs.items()}
+
+
+def _uses(top, objects):
+    """{(file, file): symbols of the second that the first one uses}, of the objects' symbol tables."""
+    defined, needed = {}, {}
+    for name, path in objects.items():
+        needed[name] = set()
+        _, text = call(["nm", str(path)], top)
+        for line in text.split("\n"):
+            words = line.split()
+            if len(words) == 2 and words[0] in "Uvw":
+                needed[name].add(words[1])
+            elif len(words) == 3 and words[1].isupper():
+                defined[words[2]] = name
+    uses = {}
+    for name, symbols in needed.items():
+        for symbol in symbols & defined.keys():
+            uses.setdefault((name, defined[symbol]), []).append(symbol)
+    return uses
+
+
+def check_layers(top, build):
+    """No file calls, or takes data of, one of its own layer or above it (doc/architecture.md, Layers)."""
+    # Another folder gets the same by a block ```layers FOLDER there: a line per layer, from the top; names of files,
+    # relative to FOLDER and without .c; two blanks; what the layer is. All .c files of FOLDER that are compiled.
+    bad = []
+    for folder, layers in _layers(top).items():
+        place = {name: i for i, names in enumerate(layers) for name in names}
+        with tempfile.TemporaryDirectory() as scratch:
+            objects = _objects(top, build, folder, Path(scratch))
+            uses = _uses(top, objects)
+        bad += [f"{LAYERS}: {folder}/{name}.c is in no layer" for name in sorted(objects.keys() - place.keys())]
+        bad += [f"{LAYERS}: {folder}/{name}.c is not compiled" for name in sorted(place.keys() - objects.keys())]
+        for (user, used), symbols in sorted(uses.items()):
+            if place.get(user, 0) >= place.get(used, len(layers)):
+                bad.append(f"{folder}/{user}.c uses {', '.join(sorted(symbols))} of {used}.c, which is not below it")
+    return bad
+
+
 def check_whitespace(top, _build):
     """No trailing blanks, no tabs in C and Python, a newline at the end."""
     bad = []
@@ -203,5 +275,6 @@ CHECKS = {
     "python": check_python,
     "conditionals": check_conditionals,
     "cppcheck": check_cppcheck,
+    "layers": check_layers,
     "whitespace": check_whitespace,
 }

@@ -4,9 +4,9 @@
  * virtual exception, the re-capture timer, signals, a CPU that goes offline, the stop of the machine.
  *
  * Names are those of the code: guest-driver/module (park.c, recapture.c, event.c, thread.c) and
- * hypervisor/kern (context.c, detach.c, scheduler.c). A step is one access to what others see; what a lock or a disabled interrupt
- * makes indivisible is atomic. Memory is sequentially consistent here; where the code has a barrier, removing it
- * means that the later access may go first.
+ * hypervisor/kern (context.c, detach.c, scheduler.c). A step is one access to what others see; what a lock or a
+ * disabled interrupt makes indivisible is atomic. Memory is sequentially consistent here; where the code has a
+ * barrier, removing it means that the later access may go first.
  *
  * check.py sets `without`, a cure of CURES to be left out, and `config`, who takes part. What must hold are the
  * assertions, and that nothing stands still but as monitor() says.
