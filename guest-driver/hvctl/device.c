@@ -28,8 +28,10 @@ const char *device_explain(int err)
     switch (err) {
     case EPERM:
     case EACCES:
-        return "not permitted; that needs " ORD_DEVICE " open for writing or CAP_SYS_NICE, and for another "
-               "process the right to ptrace it";
+        return "not permitted; that needs " ORD_DEVICE
+               " open for writing or CAP_SYS_NICE (the latter for a core "
+               "that Linux runs on), and for another process the right to ptrace it, with no tracer of its "
+               "own";
     case EPROTO:
     case ENOTTY:
         return "the loaded module hvdetach is not of this hvctl's ABI " AS_STRING(
@@ -114,37 +116,45 @@ static int call(int fd, unsigned long request, void *arg)
     return ioctl(fd, request, arg) ? errno : 0;
 }
 
+/* The same for what acts on a thread, 0 for hvctl's own. */
+static int call_on(int fd, unsigned long request, void *arg, size_t size, int32_t tid)
+{
+    int err = call(fd, request, arg);
+
+    return err == EPERM && tid ? seize_call(fd, request, arg, size, tid) : err;
+}
+
 /* detach->core may be ORD_CORE_ANY, and is the one taken afterwards. */
 int device_detach(int fd, struct ord_ioc_detach *detach)
 {
     detach->head = head(sizeof(*detach));
-    return call(fd, ORD_IOC_DETACH, detach);
+    return call_on(fd, ORD_IOC_DETACH, detach, sizeof(*detach), detach->tid);
 }
 
 int device_attach(int fd, int32_t tid)
 {
     struct ord_ioc_attach arg = {.head = head(sizeof(arg)), .tid = tid};
 
-    return call(fd, ORD_IOC_ATTACH, &arg);
+    return call_on(fd, ORD_IOC_ATTACH, &arg, sizeof(arg), tid);
 }
 
 int device_set(int fd, int32_t tid, uint32_t core, uint32_t prio)
 {
     struct ord_ioc_set arg = {.head = head(sizeof(arg)), .tid = tid, .core = core, .prio = prio};
 
-    return call(fd, ORD_IOC_SET, &arg);
+    return call_on(fd, ORD_IOC_SET, &arg, sizeof(arg), tid);
 }
 
 int device_group(int fd, struct ord_ioc_group *group)
 {
     group->head = head(sizeof(*group));
-    return call(fd, ORD_IOC_GROUP, group);
+    return call_on(fd, ORD_IOC_GROUP, group, sizeof(*group), group->pid);
 }
 
 int device_trace(int fd, struct ord_ioc_trace *trace)
 {
     trace->head = head(sizeof(*trace));
-    return call(fd, ORD_IOC_TRACE, trace);
+    return call_on(fd, ORD_IOC_TRACE, trace, sizeof(*trace), trace->tid);
 }
 
 int device_log(int fd, struct ord_ioc_log *log)

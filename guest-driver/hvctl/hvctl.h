@@ -67,6 +67,9 @@ int device_stat(int fd, int32_t tid, struct ord_ioc_thread *thread);
 /* What an error of DETACH, ATTACH, SET, GROUP or TRACE means, and what to do. */
 const char *device_explain(int err);
 
+/* seize.c: an ioctl that acts on another's thread, by who may ptrace it: 0 or errno. */
+int seize_call(int fd, unsigned long request, void *arg, size_t size, int32_t tid);
+
 /* cores.c: lists of cores. */
 struct cores {
     uint32_t count; /* 0: any */
