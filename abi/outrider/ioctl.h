@@ -54,15 +54,16 @@ struct ord_ioc_info {
 #define ORD_DETACH_FLAGS    (ORD_DETACH_SHARED | ORD_DETACH_SIGDEBUG | ORD_DETACH_TRACE)
 
 /*
- * Who may: a file that is open for writing, or CAP_SYS_NICE. For a thread of another process,
- * PTRACE_MODE_ATTACH rights on it as well. EPERM otherwise. The same for ATTACH, SET, GROUP and TRACE.
+ * Who may: a file that is open for writing, or CAP_SYS_NICE. For a thread of another process its tracer
+ * (PTRACE_SEIZE stops nothing), or CAP_SYS_PTRACE. EPERM otherwise. The same for ATTACH, SET, GROUP and
+ * TRACE.
  *
- * Detaches a thread when it next goes to user mode, also across execve.
- * EBUSY: already detached, or the core is taken. ENODEV: no such core. EPERM: Linux owns the core, or the
- * caller may not. ESRCH: no such thread, or it is exiting. EOPNOTSUPP: a 32-bit task, a kernel thread, or
- * (the caller itself) one with hardware breakpoints. ENOMEM: out of contexts or memory. ESHUTDOWN: Linux goes
- * down. EIO: the hypervisor broke its word. EINVAL: priority outside ORD_PRIO_MIN..ORD_PRIO_MAX, unknown
- * flags.
+ * Detaches a thread when it next goes to user mode, also across execve, but not into a set-user-id program.
+ * EBUSY: already detached, or the core is taken. ENODEV: no such core. EPERM: Linux owns the core, or runs on
+ * it, too, without CAP_SYS_NICE; or the caller may not. ESRCH: no such thread, or it is exiting. EOPNOTSUPP:
+ * a 32-bit task, a kernel thread, or (the caller itself) one with hardware breakpoints. ENOMEM: out of
+ * contexts or memory. ESHUTDOWN: Linux goes down. EIO: the hypervisor broke its word. EINVAL: priority
+ * outside ORD_PRIO_MIN..ORD_PRIO_MAX, unknown flags.
  */
 struct ord_ioc_detach {
     struct ord_ioc_head head;
@@ -165,7 +166,8 @@ struct ord_ioc_set {
 
 /*
  * New threads of a process are detached as they start, before their first instruction, each onto the next
- * core of the list. Goes on across execve, ends with the process; its children do not have it. core_count 0
+ * core of the list. Goes on across execve, but not into a set-user-id program; ends with the process; its
+ * children do not have it. core_count 0
  * ends it; threads that are detached stay so. What fails for a new thread is in the kernel's log, and that
  * thread runs in Linux.
  */
@@ -228,8 +230,9 @@ struct ord_ioc_log {
 #define ORD_IOC_LOG   _IOWR('o', 0x0a, struct ord_ioc_log)
 /*
  * Grants the interrupt of a UIO device of hvdetach_uio to the calling thread, which is detached, for its host
- * calls, as long as it stays detached. Linux does not get it then. EBADF: fd is not such a device, open for
- * writing. EINVAL: the thread is not detached. EBUSY: granted to another one.
+ * calls, as long as it stays detached and executes no other program. Linux does not get it then. EBADF: fd is
+ * not such a device, open for writing. EINVAL: the thread is not detached, or the interrupt is not a line of
+ * the distributor's. EBUSY: granted to another one.
  */
 struct ord_ioc_irq {
     struct ord_ioc_head head;

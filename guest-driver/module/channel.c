@@ -123,19 +123,38 @@ static loff_t channel_llseek(struct file *file, loff_t offset, int whence)
 	return fixed_size_llseek(file, offset, whence, channel_of(file)->size);
 }
 
-/* The right is in the frame, which belongs to the module while the thread is here. It ends with the thread.
+/*
+ * The right is in the frame, which belongs to the module while the thread is here. It ends with the thread,
+ * which others may attach meanwhile: asked under the lock.
  */
+static long channel_grant(struct channel *c, struct hvd_thread *t)
+{
+	long result = -EINVAL;
+
+	raw_spin_lock_irq(&t->lock);
+	if (!test_bit(HVD_ENDED, &t->flags)) {
+		t->frame->channels |= BIT_ULL(c->id);
+		result = c->id;
+	}
+	raw_spin_unlock_irq(&t->lock);
+	return result;
+}
+
 static long channel_ioctl(struct file *file, unsigned int request, unsigned long arg)
 {
-	struct channel *c = channel_of(file);
-	struct hvd_thread *t = hvd_thread_find(current);
+	struct hvd_thread *t;
+	long result;
 
 	if (request != ORD_IOC_CHANNEL)
 		return -ENOTTY;
-	if (!t || (file->f_mode & (FMODE_READ | FMODE_WRITE)) != (FMODE_READ | FMODE_WRITE))
+	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != (FMODE_READ | FMODE_WRITE))
 		return -EINVAL;
-	t->frame->channels |= BIT_ULL(c->id);
-	return c->id;
+	t = hvd_thread_get(current);
+	if (!t)
+		return -EINVAL;
+	result = channel_grant(channel_of(file), t);
+	hvd_thread_put(t);
+	return result;
 }
 
 static const struct file_operations channel_fops = {

@@ -5,8 +5,10 @@
 #include <linux/capability.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -122,16 +124,12 @@ static u32 chardev_core_tid(u32 context)
 	return tid;
 }
 
-static long chardev_info(void __user *user)
+static void info_fill(struct ord_ioc_info *info)
 {
-	struct ord_ioc_info *info;
 	struct hvd_core core;
-	long err;
 	u32 i;
 
-	info = kzalloc(sizeof(*info), GFP_KERNEL);
-	if (!info)
-		return -ENOMEM;
+	memset(info, 0, sizeof(*info));
 	info->head.size = sizeof(*info);
 	info->head.version = ORD_ABI_VERSION;
 	info->abi_version = hvd_abi_version;
@@ -143,22 +141,64 @@ static long chardev_info(void __user *user)
 		info->core[i].flags = core.flags;
 		info->core[i].context = core.context;
 		info->core[i].context_count = core.count;
-		if (core.context)
-			info->core[i].tid = chardev_core_tid(core.context - 1);
 		hvd_core_stats(i, &info->core[i].entries, &info->core[i].irqs, &info->core[i].runs);
 	}
 	info->core_count = i;
-	err = copy_to_user(user, info, sizeof(*info)) ? -EFAULT : 0;
+}
+
+/*
+ * Each of these questions takes a lock of the hypervisor's that CREATE, RECALL and SET of other threads need,
+ * too. Whoever may not take cores gets an answer that is up to a tick old, so that asking all the time delays
+ * nobody.
+ */
+static int info_get(struct ord_ioc_info *info, bool privileged)
+{
+	static DEFINE_MUTEX(mutex);
+	static struct ord_ioc_info last; /* zero: there is none */
+	static unsigned long last_time;
+
+	if (privileged) {
+		info_fill(info);
+		return 0;
+	}
+	if (mutex_lock_killable(&mutex))
+		return -ERESTARTSYS;
+	if (!last.head.size || jiffies != last_time) {
+		last_time = jiffies;
+		info_fill(&last);
+	}
+	*info = last;
+	mutex_unlock(&mutex);
+	return 0;
+}
+
+static long chardev_info(void __user *user, bool privileged)
+{
+	struct ord_ioc_info *info;
+	long err;
+	u32 i;
+
+	info = kmalloc(sizeof(*info), GFP_KERNEL);
+	if (!info)
+		return -ENOMEM;
+	err = info_get(info, privileged);
+	for (i = 0; !err && i < info->core_count; i++)
+		if (info->core[i].context)
+			info->core[i].tid = chardev_core_tid(info->core[i].context - 1);
+	if (!err && copy_to_user(user, info, sizeof(*info)))
+		err = -EFAULT;
 	kfree(info);
 	return err;
 }
 
 /*
- * The task that an ioctl names, if current may act on it: with a reference, or an ERR_PTR().
+ * The task that an ioctl names, if current may act on it: with a reference, or an ERR_PTR(). @identity: as
+ * whom it runs.
  */
-static struct task_struct *chardev_task(s32 tid)
+static struct task_struct *chardev_task(s32 tid, struct hvd_identity *identity)
 {
 	struct task_struct *task = current;
+	int err;
 
 	if (tid < 0)
 		return ERR_PTR(-EINVAL);
@@ -170,14 +210,16 @@ static struct task_struct *chardev_task(s32 tid)
 	rcu_read_unlock();
 	if (!task)
 		return ERR_PTR(-ESRCH);
-	if (hvd_access_task(task))
+	err = hvd_access_task(task, identity);
+	if (!err)
 		return task;
 	put_task_struct(task);
-	return ERR_PTR(-EPERM);
+	return ERR_PTR(err == -EINTR ? -ERESTARTSYS : err);
 }
 
 static long chardev_detach(struct hvd_file *file, void __user *user)
 {
+	struct hvd_identity identity;
 	struct task_struct *task;
 	struct ord_ioc_detach arg;
 	struct hvd_thread *t;
@@ -185,10 +227,10 @@ static long chardev_detach(struct hvd_file *file, void __user *user)
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
-	task = chardev_task(arg.tid);
+	task = chardev_task(arg.tid, &identity);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
-	err = hvd_thread_start(file, task, &arg.core, arg.prio, arg.flags);
+	err = hvd_thread_start(file, task, &identity, &arg.core, arg.prio, arg.flags);
 	if (!err && copy_to_user(user, &arg, sizeof(arg))) {
 		t = hvd_thread_get(task);
 		if (t) {
@@ -203,6 +245,7 @@ static long chardev_detach(struct hvd_file *file, void __user *user)
 
 static long chardev_attach(void __user *user)
 {
+	struct hvd_identity identity;
 	struct task_struct *task;
 	struct ord_ioc_attach arg;
 	struct hvd_thread *t;
@@ -212,7 +255,7 @@ static long chardev_attach(void __user *user)
 		return -EFAULT;
 	if (arg.reserved)
 		return -EINVAL;
-	task = chardev_task(arg.tid);
+	task = chardev_task(arg.tid, &identity);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	t = hvd_thread_get(task);
@@ -226,6 +269,7 @@ static long chardev_attach(void __user *user)
 
 static long chardev_set(void __user *user)
 {
+	struct hvd_identity identity;
 	struct task_struct *task;
 	struct ord_ioc_set arg;
 	struct hvd_thread *t;
@@ -235,12 +279,12 @@ static long chardev_set(void __user *user)
 		return -EFAULT;
 	if (arg.reserved || arg.prio > ORD_PRIO_MAX)
 		return -EINVAL;
-	task = chardev_task(arg.tid);
+	task = chardev_task(arg.tid, &identity);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	t = hvd_thread_get(task);
 	if (t) {
-		err = hvd_thread_move(t, arg.core, arg.prio);
+		err = hvd_access_core(arg.core) ?: hvd_thread_move(t, arg.core, arg.prio);
 		hvd_thread_put(t);
 	}
 	put_task_struct(task);
@@ -249,25 +293,27 @@ static long chardev_set(void __user *user)
 
 static long chardev_group(struct hvd_file *file, void __user *user)
 {
+	struct hvd_identity identity;
 	struct task_struct *task;
 	struct ord_ioc_group arg;
 	long err;
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
-	task = chardev_task(arg.pid);
+	task = chardev_task(arg.pid, &identity);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	if (task->flags & PF_KTHREAD)
 		err = -EOPNOTSUPP;
 	else
-		err = file_grow(file) ?: hvd_group_set(file, task, &arg);
+		err = file_grow(file) ?: hvd_group_set(file, task, &identity, &arg);
 	put_task_struct(task);
 	return err;
 }
 
 static long chardev_trace(void __user *user)
 {
+	struct hvd_identity identity;
 	struct task_struct *task;
 	struct ord_ioc_trace *arg;
 	struct hvd_thread *t;
@@ -276,7 +322,7 @@ static long chardev_trace(void __user *user)
 	arg = memdup_user(user, sizeof(*arg));
 	if (IS_ERR(arg))
 		return PTR_ERR(arg);
-	task = chardev_task(arg->tid);
+	task = chardev_task(arg->tid, &identity);
 	if (IS_ERR(task)) {
 		kfree(arg);
 		return PTR_ERR(task);
@@ -336,16 +382,38 @@ static void list_detached(struct ord_ioc_list *list)
 	}
 }
 
-static void list_ended(struct hvd_file *file, struct ord_ioc_list *list)
+/* The first record from the thread with number @at on; returns its thread's number, or -1 if there is none.
+ */
+static s64 file_record(struct hvd_file *file, u64 at, struct ord_ioc_thread *record)
 {
 	unsigned long irq_flags;
-	u64 i;
+	s64 found = -1;
 
 	raw_spin_lock_irqsave(&file->lock, irq_flags);
-	for (i = file->kept_from; i < file->ended; i++)
-		list->thread[list->count++] = file->record[i % file->capacity];
-	list->lost = min_t(u64, file->kept_from, U32_MAX);
+	at = max(at, file->kept_from);
+	if (at < file->ended) {
+		*record = file->record[at % file->capacity];
+		found = at;
+	}
 	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
+	return found;
+}
+
+/* One after the other: all at once would keep interrupts out for too long. Others may end meanwhile. */
+static void list_ended(struct hvd_file *file, struct ord_ioc_list *list)
+{
+	u64 lost = 0, next = 0;
+	s64 found;
+
+	while (list->count < ORD_CONTEXT_MAX) {
+		found = file_record(file, next, &list->thread[list->count]);
+		if (found < 0)
+			break;
+		lost += found - next;
+		next = found + 1;
+		list->count++;
+	}
+	list->lost = min_t(u64, lost, U32_MAX);
 }
 
 /* @file: whose ended threads; NULL: all that are detached */
@@ -412,15 +480,18 @@ static long chardev_last(struct hvd_file *file, void __user *user)
 
 static long chardev_irq(void __user *user)
 {
-	struct hvd_thread *t = hvd_thread_find(current); /* its own: it cannot go away */
 	struct ord_ioc_irq arg;
+	struct hvd_thread *t;
 	long err;
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
+	/* Its own, but others may attach it and so end it at any time. */
+	t = hvd_thread_get(current);
 	if (!t)
 		return -EINVAL;
 	err = hvd_irq_grant(t, arg.fd, &arg.intid);
+	hvd_thread_put(t);
 	if (err)
 		return err;
 	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
@@ -480,7 +551,7 @@ static long chardev_ioctl(struct file *filp, unsigned int command, unsigned long
 
 	switch (command) {
 	case ORD_IOC_INFO:
-		return chardev_info(user);
+		return chardev_info(user, filp->f_mode & FMODE_WRITE);
 	case ORD_IOC_DETACH:
 		return chardev_detach(file, user);
 	case ORD_IOC_ATTACH:

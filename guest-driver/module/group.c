@@ -29,6 +29,7 @@ struct hvd_group {
 	bool gone;
 	struct signal_struct *signal;
 	struct hvd_file *file;
+	struct hvd_identity identity;
 	u32 flags, prio;
 	u32 core_count, next;
 	u32 core[ORD_GROUP_CORES_MAX];
@@ -115,12 +116,15 @@ static int group_check(const struct ord_ioc_group *arg)
 			return err;
 		if (!(info.flags & ORD_CORE_HOST))
 			return info.flags & ORD_CORE_GUEST ? -EPERM : -ENODEV;
+		err = hvd_access_core(arg->core[i]);
+		if (err)
+			return err;
 	}
 	return 0;
 }
 
 static struct hvd_group *group_new(struct hvd_file *file, struct task_struct *leader,
-				   const struct ord_ioc_group *arg)
+				   const struct hvd_identity *identity, const struct ord_ioc_group *arg)
 {
 	struct hvd_group *group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
 	int err;
@@ -138,6 +142,7 @@ static struct hvd_group *group_new(struct hvd_file *file, struct task_struct *le
 	INIT_WORK(&group->free, group_free);
 	group->signal = leader->signal;
 	group->file = hvd_file_get(file);
+	group->identity = *identity;
 	group->flags = arg->flags;
 	group->prio = arg->prio;
 	group->core_count = arg->core_count;
@@ -151,29 +156,38 @@ static struct hvd_group *group_new(struct hvd_file *file, struct task_struct *le
  * hvd_group_set() - detach the threads that a process will make
  * @file: keeps their records
  * @leader: a task of the process, held by the caller
+ * @identity: of hvd_access_task()
  * @arg: contents are checked here
  *
  * Return: 0, or a negative errno as documented at struct ord_ioc_group. May sleep.
  */
-int hvd_group_set(struct hvd_file *file, struct task_struct *leader, const struct ord_ioc_group *arg)
+int hvd_group_set(struct hvd_file *file, struct task_struct *leader, const struct hvd_identity *identity,
+		  const struct ord_ioc_group *arg)
 {
 	struct hvd_group *group = NULL;
 	int err = group_check(arg);
 
 	if (!err && arg->core_count) {
-		group = group_new(file, leader, arg);
+		group = group_new(file, leader, identity, arg);
 		err = PTR_ERR_OR_ZERO(group);
 	}
 	if (err)
 		return err;
 	raw_spin_lock_irq(&group_lock);
 	group_remove(group_find(leader->signal));
-	/* Its last thread looks here after it has counted itself out. */
-	if (group && !atomic_read(&leader->signal->live)) {
-		group_remove(group);
-		err = -ESRCH;
-	} else if (group) {
+	if (group) {
 		list_add(&group->node, &groups);
+		/*
+		 * Its last thread counts itself out, which is a full barrier, and then looks at the list, at
+		 * first without the lock: it sees this one, or is seen here. And so does who executes a
+		 * program.
+		 */
+		smp_mb();
+		if (!atomic_read(&leader->signal->live) ||
+		    READ_ONCE(leader->self_exec_id) != identity->exec_id) {
+			group_remove(group);
+			err = -ESRCH;
+		}
 	}
 	raw_spin_unlock_irq(&group_lock);
 	return err;
@@ -189,7 +203,7 @@ static int group_start(struct hvd_group *group, struct task_struct *child, u32 c
 		return -ENOMEM;
 	t = hlist_entry(group->stock.first, struct hvd_thread, node);
 	hlist_del_init(&t->node);
-	err = hvd_thread_start_new(t, group->file, child, core, group->prio, group->flags);
+	err = hvd_thread_start_new(t, group->file, child, &group->identity, core, group->prio, group->flags);
 	if (err)
 		hlist_add_head(&t->node, &group->stock);
 	else
@@ -226,6 +240,27 @@ void hvd_group_fork(struct task_struct *parent, struct task_struct *child)
 }
 
 /**
+ * hvd_group_exec() - current has executed a program: exec.c says what that means. Atomic context.
+ */
+void hvd_group_exec(void)
+{
+	struct hvd_group *group;
+	unsigned long irq_flags;
+	enum hvd_change change;
+
+	if (likely(list_empty(&groups)))
+		return;
+	raw_spin_lock_irqsave(&group_lock, irq_flags);
+	group = group_find(current->signal);
+	change = group ? hvd_identity_change(&group->identity) : HVD_CHANGE_NONE;
+	if (change == HVD_CHANGE_MORE)
+		group_remove(group);
+	else if (change == HVD_CHANGE_OTHER)
+		WRITE_ONCE(group->flags, group->flags & ~ORD_DETACH_SIGDEBUG);
+	raw_spin_unlock_irqrestore(&group_lock, irq_flags);
+}
+
+/**
  * hvd_group_exit() - a task exits
  * @task: current, counted out of its process. Atomic context.
  */
@@ -233,7 +268,10 @@ void hvd_group_exit(struct task_struct *task)
 {
 	unsigned long irq_flags;
 
-	if (likely(list_empty(&groups)) || atomic_read(&task->signal->live))
+	if (atomic_read(&task->signal->live))
+		return;
+	smp_mb(); /* pairs with hvd_group_set() */
+	if (likely(list_empty(&groups)))
 		return;
 	raw_spin_lock_irqsave(&group_lock, irq_flags);
 	group_remove(group_find(task->signal));

@@ -6,15 +6,22 @@
 #include <linux/file.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
+#include <linux/irqdomain.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/of.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 
 #include "hypercall.h"
 #include "irq.h"
 #include "thread.h"
 
-static DEFINE_MUTEX(irq_lock);
+static DEFINE_MUTEX(irq_lock); /* from the look-up of a device to the grant of its interrupt */
 static hvd_irq_lookup *irq_lookup;
+
+/* What the hypervisor has granted, and hvd_thread.irqs; inside of hvd_thread.lock. */
+static DEFINE_RAW_SPINLOCK(irq_grant_lock);
 
 /**
  * hvd_irq_provide() - there are UIO devices from now on
@@ -28,14 +35,29 @@ void hvd_irq_provide(hvd_irq_lookup *lookup)
 }
 EXPORT_SYMBOL_GPL(hvd_irq_provide);
 
-/* The distributor's number. */
-static u32 irq_intid(unsigned int irq)
+/*
+ * The distributor's number; or -EINVAL if the interrupt is another controller's, which has numbers of its own
+ * and a line at the distributor that it shares among them.
+ */
+static int irq_intid(unsigned int irq)
 {
 	const struct irq_data *data = irq_get_irq_data(irq);
+	struct device_node *node;
 
 	while (data && data->parent_data)
 		data = data->parent_data;
-	return data ? data->hwirq : 0;
+	node = data && data->domain ? irq_domain_get_of_node(data->domain) : NULL;
+	if (!node || !of_device_is_compatible(node, "arm,gic-v3") || data->hwirq >= HVD_IRQS)
+		return -EINVAL;
+	return data->hwirq;
+}
+
+/* With irq_grant_lock held. */
+static void irq_take(u32 intid)
+{
+	struct arm_smccc_res res;
+
+	hvd_call(ORD_HC_IRQ_REVOKE, intid, 0, 0, 0, &res);
 }
 
 /**
@@ -44,25 +66,77 @@ static u32 irq_intid(unsigned int irq)
  */
 void hvd_irq_revoke(unsigned int irq)
 {
-	struct arm_smccc_res res;
+	struct hvd_thread *t;
+	int intid = irq_intid(irq);
+	u32 id;
 
-	hvd_call(ORD_HC_IRQ_REVOKE, irq_intid(irq), 0, 0, 0, &res);
+	if (intid < 0)
+		return;
+	/* Whoever has looked its device up has finished, and no other finds it any more. */
+	mutex_lock(&irq_lock);
+	raw_spin_lock_irq(&irq_grant_lock);
+	irq_take(intid);
+	rcu_read_lock();
+	for (id = 0; id < ORD_CONTEXT_MAX; id++) {
+		t = rcu_dereference(hvd_contexts[id]);
+		if (t)
+			clear_bit(intid, t->irqs);
+	}
+	rcu_read_unlock();
+	raw_spin_unlock_irq(&irq_grant_lock);
+	mutex_unlock(&irq_lock);
 }
 EXPORT_SYMBOL_GPL(hvd_irq_revoke);
 
 /**
+ * hvd_irq_drop() - a thread has no interrupt any more. Any context.
+ * @t: not ended, with its lock held. When it ends, the hypervisor does this by itself.
+ */
+void hvd_irq_drop(struct hvd_thread *t)
+{
+	unsigned long irq_flags;
+	unsigned int intid;
+
+	raw_spin_lock_irqsave(&irq_grant_lock, irq_flags);
+	for_each_set_bit(intid, t->irqs, HVD_IRQS)
+	{
+		irq_take(intid);
+		clear_bit(intid, t->irqs);
+	}
+	raw_spin_unlock_irqrestore(&irq_grant_lock, irq_flags);
+}
+
+/* Others may end the thread at any time, and then its context is another one's: asked under the lock. */
+static int irq_give(struct hvd_thread *t, u32 intid)
+{
+	struct arm_smccc_res res;
+	int err = -EINVAL;
+
+	raw_spin_lock_irq(&t->lock);
+	if (!test_bit(HVD_ENDED, &t->flags)) {
+		raw_spin_lock(&irq_grant_lock);
+		err = hvd_status_errno(hvd_call(ORD_HC_IRQ_GRANT, t->context, intid, 0, 0, &res));
+		if (!err)
+			set_bit(intid, t->irqs);
+		raw_spin_unlock(&irq_grant_lock);
+	}
+	raw_spin_unlock_irq(&t->lock);
+	return err;
+}
+
+/**
  * hvd_irq_grant() - give the interrupt of a UIO device to a thread
- * @t: current's
+ * @t: current's, with a reference
  * @fd: current's, of the device
  * @intid: result
  *
- * Return: 0, -EBADF if it is no such device, open for writing, or what the hypervisor says.
+ * Return: 0, -EBADF if it is no such device, open for writing, -EINVAL if the thread has ended or the
+ * interrupt is none of the distributor's, or what the hypervisor says.
  */
 int hvd_irq_grant(struct hvd_thread *t, int fd, u32 *intid)
 {
-	struct arm_smccc_res res;
 	struct file *file;
-	int irq = -EBADF, linux_irq = 0;
+	int irq = -EBADF, err;
 
 	if (!(hvd_features & ORD_FEATURE_IRQ))
 		return -EOPNOTSUPP;
@@ -72,19 +146,19 @@ int hvd_irq_grant(struct hvd_thread *t, int fd, u32 *intid)
 	mutex_lock(&irq_lock);
 	if (irq_lookup && file->f_mode & FMODE_WRITE)
 		irq = irq_lookup(file);
-	if (irq >= 0) {
-		*intid = irq_intid(irq);
-		linux_irq = irq;
-		irq = hvd_status_errno(hvd_call(ORD_HC_IRQ_GRANT, t->context, *intid, 0, 0, &res));
+	err = irq < 0 ? irq : irq_intid(irq);
+	if (err >= 0) {
+		*intid = err;
+		err = irq_give(t, *intid);
 	}
 	/*
 	 * A handler that runs in Linux has told the program then. Not synchronize_irq(): that asks the
 	 * distributor whether the interrupt is active, which it is until the thread acknowledges it, if the
 	 * next has come already.
 	 */
-	if (!irq)
-		synchronize_hardirq(linux_irq);
+	if (!err)
+		synchronize_hardirq(irq);
 	mutex_unlock(&irq_lock);
 	fput(file);
-	return irq;
+	return err;
 }

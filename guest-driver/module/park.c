@@ -25,12 +25,21 @@
 #define PARK_REQUEUE_MAX 8
 /* Runs refused in a row before a thread is left in Linux for good. */
 #define PARK_FAILURES_MAX 100
+/* More than this only burns a CPU. */
+#define PARK_SPIN_US_MAX 10000
 /* How long to wait for the answer to a recall before sleeping for it, and for complaining. */
 #define PARK_RECALL_SPIN_US 100
 #define PARK_RECALL_SECONDS 5
 
 static unsigned int spin_us = 10;
-module_param(spin_us, uint, 0644);
+
+static int spin_us_set(const char *text, const struct kernel_param *param)
+{
+	return param_set_uint_minmax(text, param, 0, PARK_SPIN_US_MAX);
+}
+
+static const struct kernel_param_ops spin_us_ops = { .set = spin_us_set, .get = param_get_uint };
+module_param_cb(spin_us, &spin_us_ops, &spin_us, 0644);
 MODULE_PARM_DESC(spin_us, "longest time to spin for a thread's next event before its kernel side sleeps");
 
 static u64 park_ticks(unsigned int us)

@@ -31,7 +31,8 @@ static bool use_tracepoint;
 module_param(use_tracepoint, bool, 0444);
 MODULE_PARM_DESC(use_tracepoint, "see system calls end by the tracepoint, which slows every task's down");
 
-static struct tracepoint *sys_enter_tracepoint, *sys_exit_tracepoint, *fork_tracepoint, *exit_tracepoint;
+static struct tracepoint *sys_enter_tracepoint, *sys_exit_tracepoint, *fork_tracepoint, *exec_tracepoint,
+	*exit_tracepoint;
 static bool probe_hooked;        /* by ftrace: nothing to register with each thread */
 static DEFINE_MUTEX(probe_lock); /* registered */
 static atomic_t probe_users = ATOMIC_INIT(0);
@@ -185,6 +186,12 @@ static void probe_fork(void *data, struct task_struct *parent, struct task_struc
 	hvd_group_fork(parent, child);
 }
 
+/* In the task that executes a program, which is in place, with its credentials. */
+static void probe_exec(void *data, struct task_struct *task, pid_t old_tid, struct linux_binprm *bprm)
+{
+	hvd_exec();
+}
+
 /* In the exiting task, after it has left its mm; before its last works run. */
 static void probe_exit(void *data, struct task_struct *task)
 {
@@ -255,6 +262,8 @@ static void probe_find(struct tracepoint *tracepoint, void *data)
 		sys_exit_tracepoint = tracepoint;
 	else if (!strcmp(tracepoint->name, "sched_process_fork"))
 		fork_tracepoint = tracepoint;
+	else if (!strcmp(tracepoint->name, "sched_process_exec"))
+		exec_tracepoint = tracepoint;
 	else if (!strcmp(tracepoint->name, "sched_process_exit"))
 		exit_tracepoint = tracepoint;
 }
@@ -264,21 +273,29 @@ int hvd_probe_init(void)
 	int err;
 
 	for_each_kernel_tracepoint(probe_find, NULL);
-	if (!sys_enter_tracepoint || !sys_exit_tracepoint || !fork_tracepoint || !exit_tracepoint) {
-		pr_err("this kernel has no tracepoints sys_enter, sys_exit, sched_process_fork and sched_process_exit\n");
+	if (!sys_enter_tracepoint || !sys_exit_tracepoint || !fork_tracepoint || !exec_tracepoint ||
+	    !exit_tracepoint) {
+		pr_err("this kernel has no tracepoints sys_enter, sys_exit, sched_process_fork, sched_process_exec and sched_process_exit\n");
 		return -EOPNOTSUPP;
 	}
 	err = tracepoint_probe_register(exit_tracepoint, probe_exit, NULL);
 	if (err)
 		return err;
+	err = tracepoint_probe_register(exec_tracepoint, probe_exec, NULL);
+	if (err)
+		goto unregister_exit;
 	err = tracepoint_probe_register(fork_tracepoint, probe_fork, NULL);
-	if (err) {
-		tracepoint_probe_unregister(exit_tracepoint, probe_exit, NULL);
-		tracepoint_synchronize_unregister();
-		return err;
-	}
+	if (err)
+		goto unregister_exec;
 	probe_hooked = probe_hook();
 	return 0;
+
+unregister_exec:
+	tracepoint_probe_unregister(exec_tracepoint, probe_exec, NULL);
+unregister_exit:
+	tracepoint_probe_unregister(exit_tracepoint, probe_exit, NULL);
+	tracepoint_synchronize_unregister();
+	return err;
 }
 
 /* Only with no thread left. No probe runs any more on return. */
@@ -289,6 +306,7 @@ void hvd_probe_exit(void)
 	cancel_delayed_work_sync(&probe_unregister_work);
 	probe_unregister(NULL);
 	tracepoint_probe_unregister(fork_tracepoint, probe_fork, NULL);
+	tracepoint_probe_unregister(exec_tracepoint, probe_exec, NULL);
 	tracepoint_probe_unregister(exit_tracepoint, probe_exit, NULL);
 	tracepoint_synchronize_unregister();
 }

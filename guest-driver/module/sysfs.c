@@ -18,6 +18,7 @@
 #include <linux/kstrtox.h>
 #include <linux/list.h>
 #include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -69,7 +70,7 @@ static ssize_t cpu_show(const struct ord_ioc_thread *record, char *buf)
 
 static int cpu_store(struct hvd_thread *t, u32 value)
 {
-	return value == ORD_CORE_ANY ? -EINVAL : hvd_thread_move(t, value, 0);
+	return value == ORD_CORE_ANY ? -EINVAL : hvd_access_core(value) ?: hvd_thread_move(t, value, 0);
 }
 
 static ssize_t prio_show(const struct ord_ioc_thread *record, char *buf)
@@ -125,13 +126,21 @@ static struct attribute *folder_attrs[] = {
 };
 ATTRIBUTE_GROUPS(folder);
 
+/* The folders' names are of the first pid namespace: elsewhere they say nothing, or something wrong. */
+static bool folder_visible(void)
+{
+	return task_active_pid_ns(current) == &init_pid_ns;
+}
+
 static ssize_t folder_show(struct kobject *kobj, struct attribute *attr, char *buf)
 {
 	struct folder_attribute *file = container_of(attr, struct folder_attribute, attr);
-	struct hvd_thread *t = folder_thread(container_of(kobj, struct hvd_folder, kobj)->tid);
 	struct ord_ioc_thread *record;
+	struct hvd_thread *t = NULL;
 	ssize_t size = -ENOMEM;
 
+	if (folder_visible())
+		t = folder_thread(container_of(kobj, struct hvd_folder, kobj)->tid);
 	if (!t)
 		return -ESRCH;
 	record = kmalloc(sizeof(*record), GFP_KERNEL);
@@ -144,24 +153,26 @@ static ssize_t folder_show(struct kobject *kobj, struct attribute *attr, char *b
 	return size;
 }
 
-static int folder_access(struct task_struct *task)
+static int folder_access(struct task_struct *task, struct hvd_identity *identity)
 {
-	return hvd_access_privileged(false) && hvd_access_task(task) ? 0 : -EPERM;
+	return hvd_access_privileged(false) ? hvd_access_task(task, identity) : -EPERM;
 }
 
 static ssize_t folder_store(struct kobject *kobj, struct attribute *attr, const char *buf, size_t size)
 {
 	struct folder_attribute *file = container_of(attr, struct folder_attribute, attr);
-	struct hvd_thread *t;
+	struct hvd_identity identity;
+	struct hvd_thread *t = NULL;
 	u32 value;
 	int err;
 
 	if (kstrtou32(buf, 10, &value))
 		return -EINVAL;
-	t = folder_thread(container_of(kobj, struct hvd_folder, kobj)->tid);
+	if (folder_visible())
+		t = folder_thread(container_of(kobj, struct hvd_folder, kobj)->tid);
 	if (!t)
 		return -ESRCH;
-	err = folder_access(t->task) ?: file->store(t, value);
+	err = folder_access(t->task, &identity) ?: file->store(t, value);
 	hvd_thread_put(t);
 	return err ?: size;
 }
@@ -253,7 +264,7 @@ static ssize_t version_show(struct kobject *kobj, struct kobj_attribute *attr, c
 }
 
 /* The task that is named in @buf, if current may act on it: with a reference, or an ERR_PTR(). */
-static struct task_struct *sysfs_task(const char *buf)
+static struct task_struct *sysfs_task(const char *buf, struct hvd_identity *identity)
 {
 	struct task_struct *task;
 	pid_t tid;
@@ -268,7 +279,7 @@ static struct task_struct *sysfs_task(const char *buf)
 	rcu_read_unlock();
 	if (!task)
 		return ERR_PTR(-ESRCH);
-	err = folder_access(task);
+	err = folder_access(task, identity);
 	if (!err)
 		return task;
 	put_task_struct(task);
@@ -277,13 +288,14 @@ static struct task_struct *sysfs_task(const char *buf)
 
 static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf, size_t size)
 {
-	struct task_struct *task = sysfs_task(buf);
+	struct hvd_identity identity;
+	struct task_struct *task = sysfs_task(buf, &identity);
 	u32 core = ORD_CORE_ANY;
 	int err;
 
 	if (IS_ERR(task))
 		return PTR_ERR(task);
-	err = hvd_thread_start(NULL, task, &core, ORD_PRIO_DEFAULT, 0);
+	err = hvd_thread_start(NULL, task, &identity, &core, ORD_PRIO_DEFAULT, 0);
 	put_task_struct(task);
 	/* The next line of a script writes to the folder. */
 	flush_work(&sysfs_work);
@@ -292,7 +304,8 @@ static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr, c
 
 static ssize_t attach_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf, size_t size)
 {
-	struct task_struct *task = sysfs_task(buf);
+	struct hvd_identity identity;
+	struct task_struct *task = sysfs_task(buf, &identity);
 	struct hvd_thread *t;
 	int err = 0;
 

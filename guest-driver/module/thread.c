@@ -264,6 +264,7 @@ struct hvd_thread *hvd_thread_alloc(void)
 	refcount_set(&t->refs, 1);
 	INIT_RCU_WORK(&t->release, thread_release);
 	raw_spin_lock_init(&t->lock);
+	mutex_init(&t->move_mutex);
 	init_completion(&t->moved);
 	init_completion(&t->ended);
 	hvd_recapture_init(t);
@@ -283,9 +284,11 @@ void hvd_thread_free(struct hvd_thread *t)
 	kfree(t);
 }
 
-static void thread_fill(struct hvd_thread *t, struct task_struct *task, u32 prio, u32 flags)
+static void thread_fill(struct hvd_thread *t, struct task_struct *task, const struct hvd_identity *identity,
+			u32 prio, u32 flags)
 {
 	t->task = task;
+	t->identity = *identity;
 	t->prio = prio;
 	t->user_flags = flags;
 }
@@ -330,24 +333,26 @@ static int thread_begin(struct hvd_thread *t, struct hvd_file *file)
  * hvd_thread_start() - detach a thread, from its next return to user mode on
  * @file: keeps the record of the thread after its end; may be NULL
  * @task: current, or any task that the caller holds a reference to
+ * @identity: of hvd_access_task()
  * @core: which one, or ORD_CORE_ANY; the one taken is stored here
  * @prio: ORD_PRIO_MIN..ORD_PRIO_MAX
  * @flags: ORD_DETACH_*
  *
  * Return: 0, or a negative errno as documented at struct ord_ioc_detach. May sleep.
  */
-int hvd_thread_start(struct hvd_file *file, struct task_struct *task, u32 *core, u32 prio, u32 flags)
+int hvd_thread_start(struct hvd_file *file, struct task_struct *task, const struct hvd_identity *identity,
+		     u32 *core, u32 prio, u32 flags)
 {
 	struct hvd_thread *t;
 	int err;
 
-	err = thread_check(task, prio, flags);
+	err = thread_check(task, prio, flags) ?: hvd_access_core(*core);
 	if (err)
 		return err;
 	t = hvd_thread_alloc();
 	if (!t)
 		return -ENOMEM;
-	thread_fill(t, task, prio, flags);
+	thread_fill(t, task, identity, prio, flags);
 	err = flags & ORD_DETACH_TRACE ? hvd_trace_start(t) : 0;
 	if (err)
 		goto free_thread;
@@ -363,8 +368,8 @@ int hvd_thread_start(struct hvd_file *file, struct task_struct *task, u32 *core,
 	if (err)
 		goto put_probe;
 	hvd_recapture_arm(t, true, 0);
-	smp_mb(); /* hash before flags: pairs with the exit probe */
-	if (READ_ONCE(task->flags) & PF_EXITING) {
+	smp_mb(); /* hash before flags and exec_id: pairs with the exit and exec probes */
+	if (READ_ONCE(task->flags) & PF_EXITING || READ_ONCE(task->self_exec_id) != identity->exec_id) {
 		hvd_thread_end(t);
 		err = -ESRCH;
 	}
@@ -383,6 +388,7 @@ free_thread:
  * @t: from hvd_thread_alloc(); taken over only on success
  * @file: as hvd_thread_start()
  * @child: made by current, which has not woken it up yet
+ * @identity: of its process
  * @core: which one
  * @prio: ORD_PRIO_MIN..ORD_PRIO_MAX
  * @flags: ORD_DETACH_*
@@ -391,15 +397,15 @@ free_thread:
  *
  * Return: 0 or a negative errno.
  */
-int hvd_thread_start_new(struct hvd_thread *t, struct hvd_file *file, struct task_struct *child, u32 core,
-			 u32 prio, u32 flags)
+int hvd_thread_start_new(struct hvd_thread *t, struct hvd_file *file, struct task_struct *child,
+			 const struct hvd_identity *identity, u32 core, u32 prio, u32 flags)
 {
 	int err;
 
 	err = thread_check(child, prio, flags);
 	if (err)
 		return err;
-	thread_fill(t, child, prio, flags);
+	thread_fill(t, child, identity, prio, flags);
 	err = thread_create_context(t, core);
 	if (err)
 		return err;
@@ -413,18 +419,21 @@ int hvd_thread_start_new(struct hvd_thread *t, struct hvd_file *file, struct tas
 
 /**
  * hvd_thread_record() - describe a thread for a program
- * @t: in an RCU read-side section, or current's own
+ * @t: with a reference, in an RCU read-side section, or current's own
  * @record: result; tid and tgid as the thread's own pid namespace has them
  */
 void hvd_thread_record(struct hvd_thread *t, struct ord_ioc_thread *record)
 {
-	struct pid_namespace *ns = task_active_pid_ns(t->task);
+	struct pid_namespace *ns;
 
 	memset(record, 0, sizeof(*record));
+	rcu_read_lock(); /* a task that is being released drops its pid, and that its namespace */
+	ns = task_active_pid_ns(t->task);
 	if (ns) {
 		record->tid = task_pid_nr_ns(t->task, ns);
 		record->tgid = task_tgid_nr_ns(t->task, ns);
 	}
+	rcu_read_unlock();
 	record->core = t->core;
 	record->prio = t->prio;
 	record->state = READ_ONCE(t->state);
@@ -585,11 +594,10 @@ bool hvd_thread_move_now(struct hvd_thread *t)
  */
 int hvd_thread_move(struct hvd_thread *t, u32 core, u32 prio)
 {
-	static DEFINE_MUTEX(one);
 	bool asked = false;
 	int err = 0;
 
-	if (mutex_lock_killable(&one))
+	if (mutex_lock_killable(&t->move_mutex))
 		return -ERESTARTSYS;
 	raw_spin_lock_irq(&t->lock);
 	t->move_core = core;
@@ -613,7 +621,7 @@ int hvd_thread_move(struct hvd_thread *t, u32 core, u32 prio)
 			err = t->move_error; /* done, killed or not */
 		raw_spin_unlock_irq(&t->lock);
 	}
-	mutex_unlock(&one);
+	mutex_unlock(&t->move_mutex);
 	return err;
 }
 

@@ -18,13 +18,17 @@
 #ifndef HVDETACH_THREAD_H
 #define HVDETACH_THREAD_H
 
+#include <linux/bitmap.h>
+#include <linux/capability.h>
 #include <linux/completion.h>
 #include <linux/hrtimer.h>
+#include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/task_work.h>
+#include <linux/uidgid.h>
 #include <linux/workqueue.h>
 #include <outrider/detach.h>
 #include <outrider/ioctl.h>
@@ -48,12 +52,27 @@ enum hvd_flag {
 
 struct hvd_file;
 
+/* access.c: as whom a program runs. Pointers are only compared. */
+struct hvd_identity {
+	kuid_t uid;
+	kgid_t gid;
+	kernel_cap_t permitted;
+	struct user_namespace *user_ns;
+	u64 exec_id; /* which program of the task's */
+};
+
+enum hvd_change { HVD_CHANGE_NONE, HVD_CHANGE_OTHER, HVD_CHANGE_MORE };
+
+/* Interrupts that can be granted, by their number at the hypervisor. */
+#define HVD_IRQS 1024
+
 /* trace.c: the thread's own; others read it. */
 struct hvd_trace {
 	struct ord_trace_entry now; /* the episode that goes on; cause NONE: it runs on its core */
 	u64 count[ORD_CAUSE_COUNT], ticks[ORD_CAUSE_COUNT];
 	struct ord_trace_entry *ring; /* NULL: nobody has asked */
 	u64 head;                     /* entries written, ever */
+	u64 base;                     /* the first of them that may still be read */
 	u32 changes;                  /* of these three; odd while one is under way */
 	u32 warn;                     /* cause that it has to be told about */
 	u32 warnings;
@@ -72,6 +91,8 @@ struct hvd_thread {
 	u32 state;      /* enum ord_thread_state; read by others */
 	u64 forwards, recaptures;
 	struct hvd_trace trace;
+	struct hvd_identity identity;
+	DECLARE_BITMAP(irqs, HVD_IRQS); /* irq.c: granted to it */
 
 	/* park.c */
 	struct callback_head work;
@@ -100,6 +121,7 @@ struct hvd_thread {
 	unsigned int ticks; /* that found it in user mode at native_pc */
 
 	/* thread.c: HVD_MOVE, its answer, and the end; waited for from outside */
+	struct mutex move_mutex; /* who asks, one after the other */
 	u32 move_core, move_prio;
 	int move_error;
 	struct completion moved, ended;
@@ -115,11 +137,12 @@ extern bool hvd_stopping;                       /* the machine goes down: nobody
 extern struct hvd_thread __rcu *hvd_contexts[ORD_CONTEXT_MAX];
 struct hvd_thread *hvd_thread_find(struct task_struct *task);
 bool hvd_thread_eligible(struct task_struct *task);
-int hvd_thread_start(struct hvd_file *file, struct task_struct *task, u32 *core, u32 prio, u32 flags);
+int hvd_thread_start(struct hvd_file *file, struct task_struct *task, const struct hvd_identity *identity,
+		     u32 *core, u32 prio, u32 flags);
 struct hvd_thread *hvd_thread_alloc(void);
 void hvd_thread_free(struct hvd_thread *t);
-int hvd_thread_start_new(struct hvd_thread *t, struct hvd_file *file, struct task_struct *child, u32 core,
-			 u32 prio, u32 flags);
+int hvd_thread_start_new(struct hvd_thread *t, struct hvd_file *file, struct task_struct *child,
+			 const struct hvd_identity *identity, u32 core, u32 prio, u32 flags);
 void hvd_thread_end(struct hvd_thread *t);
 int hvd_thread_attach(struct hvd_thread *t);
 int hvd_thread_move(struct hvd_thread *t, u32 core, u32 prio);
@@ -182,15 +205,21 @@ void hvd_event_exit(void);
 
 /* irq.c */
 int hvd_irq_grant(struct hvd_thread *t, int fd, u32 *intid);
+void hvd_irq_drop(struct hvd_thread *t);
 
 /* timebase.c */
 int hvd_timebase_init(struct ord_timebase *where);
 void hvd_timebase_exit(void);
 
 /* group.c */
-int hvd_group_set(struct hvd_file *file, struct task_struct *leader, const struct ord_ioc_group *arg);
+int hvd_group_set(struct hvd_file *file, struct task_struct *leader, const struct hvd_identity *identity,
+		  const struct ord_ioc_group *arg);
 void hvd_group_fork(struct task_struct *parent, struct task_struct *child);
+void hvd_group_exec(void);
 void hvd_group_exit(struct task_struct *task);
+
+/* exec.c */
+void hvd_exec(void);
 
 /* trace.c */
 void hvd_trace_begin(struct hvd_thread *t, const struct ord_trace_entry *entry);
@@ -198,6 +227,7 @@ void hvd_trace_refuse(struct hvd_thread *t, u32 cause, u64 pc);
 void hvd_trace_end(struct hvd_thread *t, u64 time);
 int hvd_trace_start(struct hvd_thread *t);
 int hvd_trace_read(struct hvd_thread *t, struct ord_ioc_trace *arg);
+void hvd_trace_forget(struct hvd_thread *t);
 void hvd_trace_free(struct hvd_thread *t);
 u32 hvd_trace_signal(void);
 void hvd_trace_warn(struct hvd_thread *t, u32 cause);
@@ -210,7 +240,9 @@ void hvd_sysfs_exit(void);
 
 /* access.c */
 bool hvd_access_privileged(bool writable);
-bool hvd_access_task(struct task_struct *task);
+int hvd_access_core(u32 core);
+int hvd_access_task(struct task_struct *task, struct hvd_identity *identity);
+enum hvd_change hvd_identity_change(struct hvd_identity *identity);
 
 /* channel.c */
 int hvd_channel_init(void);

@@ -102,9 +102,11 @@ int hvd_trace_start(struct hvd_thread *t)
 }
 
 /* The first entry that is not about to be overwritten while the ring has @head entries behind it. */
-static u64 trace_first(u64 head)
+static u64 trace_first(const struct hvd_trace *trace, u64 head)
 {
-	return head >= TRACE_ENTRIES ? head - TRACE_ENTRIES + 1 : 0;
+	u64 base = READ_ONCE(trace->base);
+
+	return head >= TRACE_ENTRIES ? max(base, head - TRACE_ENTRIES + 1) : base;
 }
 
 /*
@@ -143,12 +145,12 @@ int hvd_trace_read(struct hvd_thread *t, struct ord_ioc_trace *arg)
 	arg->lost = 0;
 	if (arg->position > head)
 		arg->position = head;
-	at = max(arg->position, trace_first(head));
+	at = max(arg->position, trace_first(&t->trace, head));
 	for (arg->count = 0; at + arg->count < head && arg->count < ORD_TRACE_BATCH; arg->count++)
 		arg->entry[arg->count] = ring[(at + arg->count) % TRACE_ENTRIES];
 	/* What the thread may have overwritten meanwhile is not worth anything. */
 	smp_rmb();
-	first = trace_first(READ_ONCE(t->trace.head));
+	first = trace_first(&t->trace, READ_ONCE(t->trace.head));
 	if (first > at) {
 		u64 bad = min_t(u64, first - at, arg->count);
 
@@ -165,6 +167,21 @@ int hvd_trace_read(struct hvd_thread *t, struct ord_ioc_trace *arg)
 		arg->position++;
 	}
 	return 0;
+}
+
+/**
+ * hvd_trace_forget() - what was recorded so far is not to be read any more. Atomic context.
+ * @t: current's
+ */
+void hvd_trace_forget(struct hvd_thread *t)
+{
+	struct hvd_trace *trace = &t->trace;
+
+	trace_change(trace);
+	WRITE_ONCE(trace->base, trace->head);
+	trace->now.cause = ORD_CAUSE_NONE;
+	trace->warn = ORD_CAUSE_NONE;
+	trace_changed(trace);
 }
 
 /**

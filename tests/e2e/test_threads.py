@@ -69,22 +69,24 @@ def test_unprivileged(two):
     group = "setpriv --reuid 65534 --regid 65534 --groups 4242"
     two.ok("chgrp 4242 /dev/hvdetach")
     assert two.ok(f"{group} python3 {python} self w").split() == ["ok"]
-    # another user's thread, and one's own
+    # another user's thread, and one's own: as its tracer
     out = two.ok(
         f"busy-loop >/dev/null & root=$!; {nobody} busy-loop >/dev/null & own=$!\n"
         "until grep -q ^Uid:.65534 /proc/$own/status; do sleep 0.1; done\n"
-        f"{group} python3 {python} $root w; {group} python3 {python} $own w; kill $root $own; wait; true"
+        f"{group} python3 {python} $root w; {group} python3 {python} $own w; {group} python3 {python} $own w seize; kill $root $own; wait; true"
     )
-    assert out.split() == ["EPERM", "ok"]
+    assert out.split() == ["EPERM", "EPERM", "ok"]
     two.ok("chgrp 0 /dev/hvdetach")
     clean(two)
 
 
 MAY = """
-import errno, fcntl, os, struct, sys
+import ctypes, errno, fcntl, os, struct, sys
 try:
     fd = os.open("/dev/hvdetach", os.O_RDWR if sys.argv[2] == "w" else os.O_RDONLY)
     tid = 0 if sys.argv[1] == "self" else int(sys.argv[1])
+    if "seize" in sys.argv and ctypes.CDLL(None).ptrace(0x4206, tid, None, None):
+        sys.exit("PTRACE_SEIZE")
     # ord_ioc_detach: size, version, core, prio, flags, tid
     fcntl.ioctl(fd, 0xC0186F02, struct.pack("IIIIIi", 24, 0x10001, 0xFFFFFFFF, 100, 0, tid))
     print("ok")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ioctl-errors: every wrong use of /dev/hvdetach gets the error that outrider/ioctl.h names, and nothing else
- * happens. */
+ * happens. "info N": INFO, N times. */
 #include "common.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 static int fd;
 static struct ord_ioc_info info;
 
-static const char usage[] = "(no arguments)";
+static const char usage[] = "[info N]";
 
 static void expect(const char *what, int expected, unsigned long request, void *argument)
 {
@@ -358,8 +358,21 @@ static void test_rights(void)
     free(list);
 }
 
+/* With the device open for reading, as often as somebody likes. */
+static int test_flood(uint64_t count)
+{
+    fd = open(ORD_DEVICE, O_RDONLY | O_CLOEXEC);
+    for (uint64_t i = 0; i < count; i++) {
+        info.head = HEAD(struct ord_ioc_info);
+        CHECK(!ioctl(fd, ORD_IOC_INFO, &info) && info.core_count > 0);
+    }
+    return test_pass("%lu answers", (unsigned long)count);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && !strcmp(argv[1], "info"))
+        return test_flood(arg_number(argv[2], usage));
     if (argc > 1)
         arg_number(argv[1], usage);
     setvbuf(stdout, NULL, _IOLBF, 0);
