@@ -295,6 +295,17 @@ static status_t load(struct vm *vm, struct task *t)
     return s == ORD_OK ? map(vm, t->cap, at, TASK_STACK, STACK_SIZE, ORD_MEM_READ | ORD_MEM_WRITE) : s;
 }
 
+/* The guest gets the memory where their programs lie, which are not for it to read. It may read with its
+ * caches off. */
+static void clear_modules(const struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->tasks.count; i++) {
+        const struct ord_module *m = vm->config.task[i].module;
+        memset((void *)(uintptr_t)m->base, 0, m->size);
+        call_mem_sync((const void *)(uintptr_t)m->base, m->size);
+    }
+}
+
 bool tasks_start(struct vm *vm)
 {
     struct tasks *tasks = &vm->tasks;
@@ -306,6 +317,7 @@ bool tasks_start(struct vm *vm)
             return false;
         }
     }
+    clear_modules(vm);
     /* From here on they are out of our reach: an error of ours cannot hit them. */
     if (tasks->count)
         call_mem_unmap(ORD_CAP_TASK, tasks->memory.base, tasks->memory.size);

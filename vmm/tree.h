@@ -24,6 +24,9 @@ struct vm;
             return tree_error;                                                                               \
     } while (0)
 
+/* The node that loads the guest module. */
+#define TREE_OWN_NODE "/outrider"
+
 #define TREE_PATH_MAX 256
 
 /* What the guest is booted with. */

@@ -90,6 +90,29 @@ static void node_map_windows(struct vm *vm, const void *fdt, int bus, int node)
     }
 }
 
+/*
+ * A device that the hypervisor keeps has no driver in Linux, which then takes its clocks for unused. So they
+ * are our own node's, as Xen has it for its console (Documentation/devicetree/bindings/arm/xen.txt), and
+ * Linux is told to leave alone what firmware has switched on (set_chosen()).
+ */
+static int node_keep_supplies(void *fdt, int node)
+{
+    static const char *const names[] = {"clocks", "power-domains"};
+    uint32_t cells[32];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        int size;
+        const void *value = fdt_getprop(fdt, node, names[i], &size);
+        if (!value || size > (int)sizeof(cells))
+            continue;
+        memcpy(cells, value, (size_t)size);
+        int own = fdt_path_offset(fdt, TREE_OWN_NODE);
+        TREE_TRY(own);
+        TREE_TRY(fdt_appendprop(fdt, own, names[i], cells, size));
+    }
+    return 0;
+}
+
 /* Maps everything on a bus. Returns 1 after it deleted a node, else 0 or an error. */
 static int bus_map(struct vm *vm, void *fdt, int bus, int depth)
 {
@@ -100,7 +123,10 @@ static int bus_map(struct vm *vm, void *fdt, int bus, int depth)
         if (node_special(fdt, bus, node) || tree_disabled(fdt, node))
             continue;
         if (!node_map(vm, fdt, bus, node)) {
-            TREE_TRY(fdt_del_node(fdt, node));
+            char path[TREE_PATH_MAX];
+            TREE_TRY(fdt_get_path(fdt, node, path, sizeof(path)));
+            TREE_TRY(node_keep_supplies(fdt, node));
+            TREE_TRY(fdt_del_node(fdt, fdt_path_offset(fdt, path))); /* it may have moved */
             return 1;
         }
         if (tree_is_type(fdt, node, "pci")) {
@@ -207,6 +233,7 @@ int tree_set_devices(struct vm *vm, void *fdt)
     if ((range_valid(gicd) && !range_list_add(&vm->taken, gicd)) ||
         (range_valid(gicr) && !range_list_add(&vm->taken, gicr)))
         return -FDT_ERR_NOSPACE;
+    TREE_TRY(fdt_add_subnode(fdt, 0, TREE_OWN_NODE + 1));
     TREE_TRY(hide_nodes(&vm->config, fdt));
     TREE_TRY(drop_secure(fdt));
     TREE_TRY(drop_core_devices(fdt));

@@ -144,6 +144,40 @@ static int set_stdout(void *fdt, int chosen)
     return tree_del_prop(fdt, chosen, "stdout-path");
 }
 
+/* Whether Linux could switch off one of the node's clocks. */
+static bool clocks_gated(const void *fdt, int node)
+{
+    int size, cells_size;
+    const fdt32_t *clocks = node < 0 ? NULL : fdt_getprop(fdt, node, "clocks", &size);
+
+    for (int i = 0; clocks && i < size / 4;) {
+        int provider = fdt_node_offset_by_phandle(fdt, fdt32_ld(clocks + i));
+        if (provider < 0 || fdt_node_check_compatible(fdt, provider, "fixed-clock") != 0)
+            return true;
+        const fdt32_t *cells = fdt_getprop(fdt, provider, "#clock-cells", &cells_size);
+        i += 1 + (cells && cells_size == 4 && fdt32_ld(cells) < 8 ? (int)fdt32_ld(cells) : 0);
+    }
+    return false;
+}
+
+/* Linux's command line, and what it has to know about devices that are not its own. */
+static int set_bootargs(void *fdt, int chosen, const char *bootargs)
+{
+    int own = fdt_path_offset(fdt, TREE_OWN_NODE);
+    const char *clocks = clocks_gated(fdt, own) ? " clk_ignore_unused" : "";
+    const char *domains = own >= 0 && fdt_getprop(fdt, own, "power-domains", NULL) ? " pd_ignore_unused" : "";
+    int length = (int)(strlen(bootargs) + strlen(clocks) + strlen(domains));
+    void *words;
+
+    if (!length)
+        return 0;
+    TREE_TRY(fdt_setprop_placeholder(fdt, chosen, "bootargs", length + 1, &words));
+    text_format(words, (size_t)length + 1, "%s%s%s", bootargs, clocks, domains);
+    if (*clocks || *domains)
+        log_line("Linux leaves on what it does not use:%s%s", clocks, domains);
+    return 0;
+}
+
 static int set_chosen(void *fdt, const struct tree_boot *boot)
 {
     static const char *const unwanted[] = {"bootargs",
@@ -164,8 +198,7 @@ static int set_chosen(void *fdt, const struct tree_boot *boot)
         TREE_TRY(fdt_del_node(fdt, child));
     for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
         TREE_TRY(tree_del_prop(fdt, chosen, unwanted[i]));
-    if (boot->bootargs && boot->bootargs[0])
-        TREE_TRY(fdt_setprop_string(fdt, chosen, "bootargs", boot->bootargs));
+    TREE_TRY(set_bootargs(fdt, chosen, boot->bootargs ? boot->bootargs : ""));
     if (boot->initrd.size) {
         TREE_TRY(fdt_setprop_u64(fdt, chosen, "linux,initrd-start", boot->initrd.base));
         TREE_TRY(fdt_setprop_u64(fdt, chosen, "linux,initrd-end", boot->initrd.base + boot->initrd.size));
@@ -195,7 +228,7 @@ static int add_interrupt(struct vm *vm, void *fdt, int node, uint32_t type, uint
 /* The node that loads the guest module; its interrupt is the virtual exception. */
 static int add_outrider(struct vm *vm, void *fdt)
 {
-    int node = fdt_add_subnode(fdt, 0, "outrider");
+    int node = fdt_path_offset(fdt, TREE_OWN_NODE);
 
     TREE_TRY(node);
     TREE_TRY(fdt_setprop_string(fdt, node, "compatible", "outrider,detach-1.0"));

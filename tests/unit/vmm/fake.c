@@ -360,6 +360,9 @@ status_t call_power(enum ord_power_op op)
 
 status_t call_mem_sync(const void *address, uint64_t size)
 {
+    struct range range = {(uint64_t)(uintptr_t)address, size};
+
     fake.syncs++;
+    range_list_add(&fake.synced, range_widen(range, ORD_PAGE_SIZE));
     return ORD_OK;
 }

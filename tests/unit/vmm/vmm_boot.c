@@ -305,7 +305,12 @@ static void test_tasks(void)
     task_config(65536);
     CHECK(run() && fake.task_count == 1 && fake.task_starts == 1 && fake.vcpu_count == 3);
     CHECK(boot.vm.tasks.memory.base == block.base && boot.vm.tasks.memory.size <= block.size);
-    /* Linux has no byte of it, and reaches the channel only. */
+    /* Linux has no byte of it, and reaches the channel only. Nor of the module that it came in. */
+    const struct ord_module *from = &info.module[1];
+    CHECK(strcmp(from->name, "sampler") == 0);
+    for (uint64_t i = 0; i < from->size; i++)
+        CHECK(*((const char *)at(from->base) + i) == 0);
+    CHECK(range_list_holds(&fake.synced, (struct range){from->base, from->size}));
     CHECK(!range_list_overlap(&boot.vm.ram, boot.vm.tasks.memory));
     CHECK(range_list_overlap(&fake.guest_ram, (struct range){block.base, 65536}));
     CHECK(!range_list_overlap(&fake.guest_ram, (struct range){block.base + 65536, block.size - 65536}));

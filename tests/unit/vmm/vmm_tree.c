@@ -159,6 +159,60 @@ static void test_kept(const void *machine)
     CHECK(!has("/chosen", "bootargs") && !has("/chosen", "linux,initrd-start"));
 }
 
+/* A device that the hypervisor keeps: Linux must leave its clocks and its power domain on. */
+static void test_supplies(const void *machine)
+{
+    void *gated = malloc(65536);
+    uint32_t phandle;
+    int clock;
+
+    /* QEMU's clock cannot be switched off: it is named, and nothing else. */
+    start(4, 0x40000000, 0x80000000);
+    info.console_owned = 1;
+    fake_keep(&info, 0x9040000, 0x1000);
+    CHECK(make(machine, &boot) && node("/pl011@9040000") < 0);
+    CHECK_EQUAL(cell("/outrider", "clocks", 1, 2), 0x8000);
+    CHECK(strcmp(text("/chosen", "bootargs"), boot.bootargs) == 0);
+    /* One of a clock controller, behind a fixed one. */
+    CHECK(gated && fdt_open_into(machine, gated, 65536) == 0);
+    CHECK(fdt_generate_phandle(gated, &phandle) == 0);
+    clock = fdt_add_subnode(gated, 0, "clock-controller");
+    CHECK(clock > 0 && fdt_setprop_u32(gated, clock, "phandle", phandle) == 0);
+    CHECK(fdt_setprop_string(gated, clock, "compatible", "vendor,clocks") == 0);
+    CHECK(fdt_setprop_u32(gated, clock, "#clock-cells", 1) == 0);
+    int uart = fdt_path_offset(gated, "/pl011@9040000");
+    CHECK(uart > 0 && fdt_setprop_u32(gated, uart, "clocks", 0x8000) == 0);
+    CHECK(fdt_appendprop_u32(gated, uart, "clocks", phandle) == 0 &&
+          fdt_appendprop_u32(gated, uart, "clocks", 7) == 0);
+    start(4, 0x40000000, 0x80000000);
+    info.console_owned = 1;
+    fake_keep(&info, 0x9040000, 0x1000);
+    CHECK(make(gated, &boot) && node("/pl011@9040000") < 0);
+    CHECK_EQUAL(cell("/outrider", "clocks", 0, 3), 0x8000);
+    CHECK_EQUAL(cell("/outrider", "clocks", 1, 3), phandle);
+    CHECK_EQUAL(cell("/outrider", "clocks", 2, 3), 7);
+    char want[256];
+    snprintf(want, sizeof(want), "%s clk_ignore_unused", boot.bootargs);
+    CHECK(strcmp(text("/chosen", "bootargs"), want) == 0 && fake_logged("leaves on what it does not use"));
+    CHECK(strcmp(text("/outrider", "compatible"), "outrider,detach-1.0") == 0);
+    /* A power domain; and no command line of its own. */
+    struct tree_boot none = {.bootargs = ""};
+    uart = fdt_path_offset(gated, "/pl011@9040000");
+    CHECK(fdt_delprop(gated, uart, "clocks") == 0);
+    CHECK(fdt_setprop_u32(gated, fdt_path_offset(gated, "/pl011@9040000"), "power-domains", phandle) == 0);
+    start(4, 0x40000000, 0x80000000);
+    info.console_owned = 1;
+    fake_keep(&info, 0x9040000, 0x1000);
+    CHECK(make(gated, &none) && !has("/outrider", "clocks"));
+    CHECK_EQUAL(cell("/outrider", "power-domains", 0, 1), phandle);
+    CHECK(strcmp(text("/chosen", "bootargs"), " pd_ignore_unused") == 0);
+    /* Its own devices are Linux's matter. */
+    start(4, 0x40000000, 0x80000000);
+    CHECK(make(gated, &boot) && !has("/outrider", "power-domains"));
+    CHECK(strcmp(text("/chosen", "bootargs"), boot.bootargs) == 0);
+    free(gated);
+}
+
 static void test_hidden(const void *machine)
 {
     start(4, 0x40000000, 0x80000000);
@@ -341,6 +395,7 @@ int main(int argc, char **argv)
     board = file_read(argv[2], &board_size);
     test_virt(virt);
     test_kept(virt);
+    test_supplies(virt);
     test_hidden(virt);
     test_small_room(virt);
     test_padded(virt);
