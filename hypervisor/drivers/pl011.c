@@ -9,33 +9,34 @@
 #define UARTFR_TXFF BIT(5)
 #define UARTCR      0x30
 #define UARTCR_RXE  BIT(9)
+#define UARTIFLS    0x34
+#define UARTIFLS_TX BIT_RANGE(2, 0) /* 0: the transmit FIFO falls to 1/8 */
 #define UARTIMSC    0x38
 #define UARTICR     0x44
 #define UART_RX     (BIT(4) | BIT(6)) /* receive, receive timeout */
-#define PATIENCE    100000            /* polls */
+#define UART_TX     BIT(5)
 #define UARTCR_ON   (BIT(0) | BIT(8)) /* UARTEN, TXE */
-
-static void pl011_put(uint64_t base, char c)
-{
-    volatile uint32_t *cr = (volatile uint32_t *)(base + UARTCR);
-
-    if ((*cr & UARTCR_ON) != UARTCR_ON)
-        *cr |= UARTCR_ON;
-    /* A guest that shares the device may have stopped it: the byte is lost then, not the machine. */
-    for (int i = 0; *(volatile uint32_t *)(base + UARTFR) & UARTFR_TXFF; i++)
-        if (i == PATIENCE)
-            return;
-    *(volatile uint32_t *)(base + UARTDR) = (unsigned char)c;
-}
 
 static volatile uint32_t *reg(uint64_t base, uint32_t offset)
 {
     return (volatile uint32_t *)(base + offset);
 }
 
+static bool pl011_put(uint64_t base, char c)
+{
+    /* A guest that shares the device may have stopped it. */
+    if ((*reg(base, UARTCR) & UARTCR_ON) != UARTCR_ON)
+        *reg(base, UARTCR) |= UARTCR_ON;
+    if (*reg(base, UARTFR) & UARTFR_TXFF)
+        return false;
+    *reg(base, UARTDR) = (unsigned char)c;
+    return true;
+}
+
 static void pl011_listen(uint64_t base)
 {
     *reg(base, UARTCR) |= (uint32_t)(UARTCR_ON | UARTCR_RXE);
+    *reg(base, UARTIFLS) &= ~(uint32_t)UARTIFLS_TX;
     *reg(base, UARTIMSC) = UART_RX;
 }
 
@@ -51,7 +52,22 @@ static int pl011_get(uint64_t base)
     return *reg(base, UARTFR) & UARTFR_RXFE ? -1 : (int)(*reg(base, UARTDR) & 0xff);
 }
 
+/*
+ * The interrupt comes when the FIFO falls through its level, or the single register becomes empty without
+ * FIFO, not because it is below (DDI0183, 2.8.3). It cannot be missed: the last one is cleared before bytes
+ * are sent, and the next one is wanted when the FIFO is full, or has got enough to be above its level.
+ */
+static void pl011_want_room(uint64_t base, bool on)
+{
+    if (on) {
+        *reg(base, UARTIMSC) = UART_RX | UART_TX;
+    } else {
+        *reg(base, UARTIMSC) = UART_RX;
+        *reg(base, UARTICR) = UART_TX;
+    }
+}
+
 const struct uart uart_table[] = {
-    {"arm,pl011", pl011_put, pl011_listen, pl011_get},
-    {NULL, NULL, NULL, NULL},
+    {"arm,pl011", pl011_put, pl011_listen, pl011_get, pl011_want_room},
+    {NULL, NULL, NULL, NULL, NULL},
 };

@@ -73,8 +73,10 @@ void core_notify(struct core *c);
 /* Does what other cores have asked this one for, if `asked`. */
 void core_answer(struct core *c);
 
-/* Fills in c->registers. Interrupts whatever runs on c; false: c does not answer. */
-bool core_registers(struct core *c);
+/* Asks for c->registers, which interrupts whatever runs on c. They are there when core_told_registers() says
+ * so of what this returns. */
+uint32_t core_ask_registers(struct core *c);
+bool core_told_registers(const struct core *c, uint32_t asked);
 
 /* All other cores halt when they next come by. */
 void core_halt_others(void);

@@ -35,7 +35,7 @@ static status_t do_console_write(struct thread *t, const uint64_t arg[6], uint64
         return ORD_BAD_PARAM;
     status_t s = task_copy_in(t->task, text, arg[1], arg[2]);
     if (s == ORD_OK)
-        console_write(text, arg[2]);
+        console_write(t->task, t->task->first, text, arg[2]);
     return s;
 }
 

@@ -116,23 +116,17 @@ void core_barrier(uint32_t mask)
     smp_mb();
 }
 
-bool core_registers(struct core *c)
+uint32_t core_ask_registers(struct core *c)
 {
-    uint64_t deadline = arch_counter() + arch_counter_hz();
+    if (c != core_self())
+        return ask(c, &c->registers_asked);
+    take_registers(c);
+    return c->registers_done;
+}
 
-    if (c == core_self()) {
-        take_registers(c);
-        return true;
-    }
-    if (READ_ONCE(c->mode) == CORE_OFF)
-        return false;
-    uint32_t asked = ask(c, &c->registers_asked);
-    while ((int32_t)(atomic_load(&c->registers_done) - asked) < 0) {
-        if (arch_counter() > deadline)
-            return false;
-        cpu_relax();
-    }
-    return true;
+bool core_told_registers(const struct core *c, uint32_t asked)
+{
+    return (int32_t)(atomic_load(&c->registers_done) - asked) >= 0;
 }
 
 void core_halt_others(void)

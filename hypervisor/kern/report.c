@@ -2,6 +2,10 @@
 /*
  * Reads other cores' state without asking them: a snapshot that may be a little wrong, but disturbs nobody.
  * Only registers are where they are: their core is interrupted for them.
+ *
+ * A report may have thousands of lines, and its core has other things to do. So it is made in steps of a
+ * line, or of LOOKS things that have none: one step each PUMP_MIN_US, and none while the console has no room.
+ * The same timer sends the console's output where the UART has no interrupt of ours.
  */
 #include "report.h"
 
@@ -10,12 +14,19 @@
 #include "context.h"
 #include "core.h"
 #include "platform.h"
+#include "string.h"
 #include "task.h"
 #include "vm.h"
 #include <arch/irqchip.h>
+#include <arch/timer.h>
 #include <outrider/task.h>
 
-#define KEYS_MAX 8 /* of one interrupt */
+#define KEYS_MAX    8      /* of one interrupt, and that wait */
+#define LOOKS       32     /* without a line */
+#define ROOM        1024   /* in the console's queue, for a step */
+#define PUMP_MIN_US 1000   /* from one step to the next */
+#define PUMP_MAX_US 128000 /* … if the UART takes nothing, or will interrupt */
+#define ANSWER_MS   1000   /* that a core has to tell its registers */
 
 static const char *kind(const struct thread *t)
 {
@@ -30,57 +41,94 @@ static uint32_t number(const struct thread *t)
     return t->context ? t->context->id : t->vcpu ? t->vcpu->index : 0;
 }
 
-static struct vm *next_vm(uint64_t *slot)
-{
-    struct vm *vm = NULL;
+/* How far a report has come. */
+struct walk {
+    uint32_t core;
+    uint32_t slot, index; /* of the first task's capabilities; of what hangs off a VM there */
+    uint32_t line;        /* of what is shown now */
+    uint64_t deadline;
+    uint32_t asked;
+};
 
-    while (!vm && *slot < ORD_CAP_COUNT && first_task)
-        vm = task_cap_lookup(first_task, (*slot)++, CAP_VM, NULL);
-    return vm;
+/* The first task's VM in the slot where the walk is. */
+static struct vm *vm_here(const struct walk *w)
+{
+    return task_cap_lookup(first_task, w->slot, CAP_VM, NULL);
 }
 
-static struct context *next_context(const struct vm *vm, uint32_t *i)
+static bool slots_left(const struct walk *w)
 {
-    while (*i < ORD_CONTEXT_MAX) {
-        struct context *c = atomic_load(&vm->context[(*i)++]);
-        if (c && READ_ONCE(c->taken))
-            return c;
+    return first_task && w->slot < ORD_CAP_COUNT;
+}
+
+static struct context *context_here(const struct walk *w, const struct vm *vm)
+{
+    struct context *c = atomic_load(&vm->context[w->index]);
+
+    return c && READ_ONCE(c->taken) ? c : NULL;
+}
+
+/* The next of the first task's threads and its VMs' contexts' threads; NULL if there is none in this place.
+ */
+static const struct thread *next_thread(struct walk *w)
+{
+    const struct vm *vm = vm_here(w);
+
+    if (vm && w->index < ORD_CONTEXT_MAX) {
+        const struct context *c = context_here(w, vm);
+        w->index++;
+        return c ? &c->thread : NULL;
     }
-    return NULL;
+    w->index = 0;
+    return task_cap_lookup(first_task, w->slot++, CAP_THREAD, NULL);
 }
 
-static void ready(const struct core *core, const struct thread *t)
+static bool ready(const struct core *core, const struct thread *t)
 {
-    if (t && READ_ONCE(t->core) == core && READ_ONCE(t->state) == THREAD_READY &&
-        t != READ_ONCE(core->running))
-        print("  ready: %s %u, priority %u", kind(t), number(t), t->prio);
+    if (!t || READ_ONCE(t->core) != core || READ_ONCE(t->state) != THREAD_READY ||
+        t == READ_ONCE(core->running))
+        return false;
+    print("  ready: %s %u, priority %u", kind(t), number(t), t->prio);
+    return true;
 }
 
-static void cores_now(void)
+static void core_now(const struct core *c)
 {
     static const char *const modes[] = {"in the hypervisor", "executes", "idle, polls", "idle, sleeps",
                                         "off"};
+    const struct thread *t = READ_ONCE(c->running);
+    uint32_t mode = MIN(READ_ONCE(c->mode), (uint32_t)ARRAY_SIZE(modes) - 1);
 
-    for (uint32_t i = 0; i < core_count; i++) {
-        const struct core *c = &cores[i];
-        const struct thread *t = READ_ONCE(c->running);
-        struct context *x;
-        struct vm *vm;
-        uint32_t mode = MIN(READ_ONCE(c->mode), (uint32_t)ARRAY_SIZE(modes) - 1);
+    if (t)
+        print("core %u (MPIDR %lx): %s, %s %u, priority %u", c->index, c->mpidr, modes[mode], kind(t),
+              number(t), t->prio);
+    else
+        print("core %u (MPIDR %lx): %s", c->index, c->mpidr, modes[mode]);
+}
 
-        if (t)
-            print("core %u (MPIDR %lx): %s, %s %u, priority %u", i, c->mpidr, modes[mode], kind(t), number(t),
-                  t->prio);
+static bool cores_now(struct walk *w)
+{
+    const struct core *c = &cores[w->core];
+
+    if (w->core >= core_count)
+        return false;
+    if (w->line < 2) {
+        if (w->line++ == 0)
+            core_now(c);
         else
-            print("core %u (MPIDR %lx): %s", i, c->mpidr, modes[mode]);
-        print("  entries %lu, interrupts %lu, exits %lu, contexts %u", READ_ONCE(c->entries),
-              READ_ONCE(c->irqs), READ_ONCE(c->runs), READ_ONCE(c->contexts));
-        for (uint64_t slot = 0; first_task && slot < ORD_CAP_COUNT; slot++)
-            ready(c, task_cap_lookup(first_task, slot, CAP_THREAD, NULL));
-        for (uint64_t slot = 0; (vm = next_vm(&slot));)
-            for (uint32_t k = 0; (x = next_context(vm, &k));)
-                ready(c, &x->thread);
+            print("  entries %lu, interrupts %lu, exits %lu, contexts %u", READ_ONCE(c->entries),
+                  READ_ONCE(c->irqs), READ_ONCE(c->runs), READ_ONCE(c->contexts));
+        return true;
     }
+    for (int i = 0; i < LOOKS; i++) {
+        if (!slots_left(w)) {
+            *w = (struct walk){.core = w->core + 1};
+            break;
+        }
+        if (ready(c, next_thread(w)))
+            break;
+    }
+    return true;
 }
 
 static const char *activity(const struct vcpu *v)
@@ -92,108 +140,180 @@ static const char *activity(const struct vcpu *v)
     return READ_ONCE(t->waits) ? "off" : "in the VMM";
 }
 
-static void vcpus_now(void)
+static void vcpu_now(const struct vm *vm, uint32_t index, uint32_t line)
 {
-    struct vm *vm;
+    const struct vcpu *v = vm->vcpu[index];
+    const struct ord_vcpu_state *s = v->state;
+    uint32_t shared = 0;
 
-    for (uint64_t slot = 0; (vm = next_vm(&slot));)
-        for (uint32_t i = 0; i < READ_ONCE(vm->vcpu_count); i++) {
-            const struct vcpu *v = vm->vcpu[i];
-            const struct ord_vcpu_state *s = v->state;
-            uint32_t shared = 0;
-            for (size_t w = 0; w < ARRAY_SIZE(v->pending_spi); w++)
-                for (uint64_t spi = READ_ONCE(v->pending_spi[w]); spi; spi &= spi - 1)
-                    shared++;
-            print("vCPU %u of VM %u on core %u: %s; waiting interrupts: private %x, %u shared", i,
-                  vm->ptab.vmid, v->thread->core->index, activity(v), READ_ONCE(v->pending_private), shared);
-            print("  exits %lu: interrupts %lu, hypercalls %lu, idle %lu, to the VMM %lu; injected %lu",
-                  s->exits, s->irqs, s->hypercalls, v->waits, s->vmm_exits, s->injected);
-            print("  to the VMM: MMIO %lu, calls %lu, aborts %lu, kicks %lu, errors %lu, hangs %lu",
-                  v->exit_count[ORD_EXIT_MMIO], v->exit_count[ORD_EXIT_CALL], v->exit_count[ORD_EXIT_ABORT],
-                  v->exit_count[ORD_EXIT_KICK], v->exit_count[ORD_EXIT_ERROR], v->exit_count[ORD_EXIT_HANG]);
-        }
+    switch (line) {
+    case 0:
+        for (size_t w = 0; w < ARRAY_SIZE(v->pending_spi); w++)
+            for (uint64_t spi = READ_ONCE(v->pending_spi[w]); spi; spi &= spi - 1)
+                shared++;
+        print("vCPU %u of VM %u on core %u: %s; waiting interrupts: private %x, %u shared", index,
+              vm->ptab.vmid, v->thread->core->index, activity(v), READ_ONCE(v->pending_private), shared);
+        break;
+    case 1:
+        print("  exits %lu: interrupts %lu, hypercalls %lu, idle %lu, to the VMM %lu; injected %lu", s->exits,
+              s->irqs, s->hypercalls, v->waits, s->vmm_exits, s->injected);
+        break;
+    default:
+        print("  to the VMM: MMIO %lu, calls %lu, aborts %lu, kicks %lu, errors %lu, hangs %lu",
+              v->exit_count[ORD_EXIT_MMIO], v->exit_count[ORD_EXIT_CALL], v->exit_count[ORD_EXIT_ABORT],
+              v->exit_count[ORD_EXIT_KICK], v->exit_count[ORD_EXIT_ERROR], v->exit_count[ORD_EXIT_HANG]);
+    }
 }
 
-static void contexts_now(void)
+static bool vcpus_now(struct walk *w)
+{
+    for (int i = 0; i < LOOKS && slots_left(w); i++) {
+        const struct vm *vm = vm_here(w);
+        if (!vm || w->index >= READ_ONCE(vm->vcpu_count)) {
+            w->slot++;
+            w->index = 0;
+            continue;
+        }
+        vcpu_now(vm, w->index, w->line++);
+        if (w->line == 3) {
+            w->line = 0;
+            w->index++;
+        }
+        return true;
+    }
+    return slots_left(w);
+}
+
+static void context_now(const struct vm *vm, const struct context *c, uint32_t line)
 {
     static const char *const states[] = {"changing", "in Linux", "detached"};
-    struct context *c;
-    struct vm *vm;
-    bool any = false;
+    const struct ord_stats *s = &c->stats;
 
-    for (uint64_t slot = 0; (vm = next_vm(&slot));)
-        for (uint32_t i = 0; (c = next_context(vm, &i)); any = true) {
-            const struct ord_stats *s = &c->stats;
-            print("context %u of VM %u on core %u, priority %u%s: %s", c->id, vm->ptab.vmid,
-                  c->thread.core->index, c->thread.prio, c->shared ? ", shared" : "",
-                  states[MIN(READ_ONCE(c->state), 2u)]);
-            print("  runs %lu, system calls %lu, faults %lu, exceptions %lu, recalls %lu", s->runs,
-                  s->syscalls, s->faults, s->exceptions, s->recalls);
-            print("  interrupts %lu, host calls %lu, exits %lu, preempted %lu, throttled %lu, sleeps %lu",
-                  s->irqs, s->hostcalls, s->exits, s->preempted, s->throttled, s->sleeps);
+    switch (line) {
+    case 0:
+        print("context %u of VM %u on core %u, priority %u%s: %s", c->id, vm->ptab.vmid,
+              c->thread.core->index, c->thread.prio, c->shared ? ", shared" : "",
+              states[MIN(READ_ONCE(c->state), 2u)]);
+        break;
+    case 1:
+        print("  runs %lu, system calls %lu, faults %lu, exceptions %lu, recalls %lu", s->runs, s->syscalls,
+              s->faults, s->exceptions, s->recalls);
+        break;
+    default:
+        print("  interrupts %lu, host calls %lu, exits %lu, preempted %lu, throttled %lu, sleeps %lu",
+              s->irqs, s->hostcalls, s->exits, s->preempted, s->throttled, s->sleeps);
+    }
+}
+
+static bool contexts_now(struct walk *w)
+{
+    for (int i = 0; i < LOOKS && slots_left(w); i++) {
+        const struct vm *vm = vm_here(w);
+        if (!vm || w->index == ORD_CONTEXT_MAX) {
+            w->slot++;
+            w->index = 0;
+            continue;
         }
-    if (!any)
+        const struct context *c = context_here(w, vm);
+        if (!c) {
+            w->line = 0;
+            w->index++;
+            continue;
+        }
+        w->asked = 1; /* there is one */
+        context_now(vm, c, w->line++);
+        if (w->line == 3) {
+            w->line = 0;
+            w->index++;
+        }
+        return true;
+    }
+    if (slots_left(w))
+        return true;
+    if (!w->asked)
         print("no context");
+    return false;
 }
 
 static bool is_host_core(const struct core *c)
 {
-    struct vm *vm;
-
-    for (uint64_t slot = 0; (vm = next_vm(&slot));)
-        if (READ_ONCE(vm->host_cores) & BIT(c->index))
-            return true;
+    for (uint64_t slot = 0; first_task && slot < ORD_CAP_COUNT; slot++) {
+        const struct vm *vm = task_cap_lookup(first_task, slot, CAP_VM, NULL);
+        if (vm)
+            return READ_ONCE(vm->host_cores) & BIT(c->index);
+    }
     return false;
 }
 
-static void registers_now(bool host_cores)
+#define REGISTERS_LINE 3
+
+static void registers_line(const struct core *c, uint32_t first)
 {
-    for (uint32_t i = 0; i < core_count; i++) {
-        struct core *c = &cores[i];
-        if (!host_cores && is_host_core(c))
-            continue;
-        if (READ_ONCE(c->mode) == CORE_OFF)
-            continue;
-        if (!core_registers(c)) {
-            print("core %u does not answer", i);
-            continue;
+    static const struct arch_register none = {"", 0};
+    const struct arch_register *r[REGISTERS_LINE];
+
+    for (uint32_t i = 0; i < REGISTERS_LINE; i++)
+        r[i] = first + i < c->register_count ? &c->registers[first + i] : &none;
+    if (r[2] != &none)
+        print("  %10s %016lx %10s %016lx %10s %016lx", r[0]->name, r[0]->value, r[1]->name, r[1]->value,
+              r[2]->name, r[2]->value);
+    else if (r[1] != &none)
+        print("  %10s %016lx %10s %016lx", r[0]->name, r[0]->value, r[1]->name, r[1]->value);
+    else
+        print("  %10s %016lx", r[0]->name, r[0]->value);
+}
+
+/* line: 0: to be asked; 1: asked; then what its lines are. */
+static bool registers_now(struct walk *w, bool host_cores)
+{
+    struct core *c = &cores[w->core];
+
+    if (w->core >= core_count)
+        return false;
+    if (w->line == 0) {
+        if (READ_ONCE(c->mode) == CORE_OFF || (!host_cores && is_host_core(c))) {
+            w->core++;
+            return true;
         }
-        const struct thread *t = c->registers_of;
-        if (t)
-            print("core %u: %s %u", i, kind(t), number(t));
-        else
-            print("core %u: idle", i);
-        for (uint32_t k = 0; k < c->register_count; k += 3) {
-            const struct arch_register *r = &c->registers[k];
-            static const struct arch_register none = {"", 0};
-            const struct arch_register *r1 = k + 1 < c->register_count ? r + 1 : &none;
-            const struct arch_register *r2 = k + 2 < c->register_count ? r + 2 : &none;
-            if (r2 != &none)
-                print("  %10s %016lx %10s %016lx %10s %016lx", r->name, r->value, r1->name, r1->value,
-                      r2->name, r2->value);
-            else if (r1 != &none)
-                print("  %10s %016lx %10s %016lx", r->name, r->value, r1->name, r1->value);
+        w->deadline = arch_counter() + arch_counter_hz() * ANSWER_MS / 1000;
+        w->asked = core_ask_registers(c);
+        w->line = 1;
+    } else if (w->line == 1) {
+        if (core_told_registers(c, w->asked)) {
+            if (c->registers_of)
+                print("core %u: %s %u", c->index, kind(c->registers_of), number(c->registers_of));
             else
-                print("  %10s %016lx", r->name, r->value);
+                print("core %u: idle", c->index);
+            w->line = 2;
+        } else if (arch_counter() > w->deadline) {
+            print("core %u does not answer", c->index);
+            *w = (struct walk){.core = w->core + 1};
         }
+    } else {
+        uint32_t first = (w->line++ - 2) * REGISTERS_LINE;
+        if (first < c->register_count)
+            registers_line(c, first);
+        else
+            *w = (struct walk){.core = w->core + 1};
     }
+    return true;
 }
 
-static void registers_guest(void)
+static bool registers_guest(struct walk *w)
 {
-    registers_now(false);
+    return registers_now(w, false);
 }
 
-static void registers_all(void)
+static bool registers_all(struct walk *w)
 {
-    registers_now(true);
+    return registers_now(w, true);
 }
 
-static void help(void);
+static bool help(struct walk *w);
 
 static const struct {
     char key;
-    void (*act)(void);
+    bool (*step)(struct walk *w); /* false: that was all */
     const char *help;
 } keys[] = {
     {'c', cores_now, "cores: what runs, what is ready, counters"},
@@ -204,39 +324,103 @@ static const struct {
     {'h', help, "this list (also ?)"},
 };
 
-static void help(void)
+static bool help(struct walk *w)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        print("%c  %s", keys[i].key, keys[i].help);
+    print("%c  %s", keys[w->line].key, keys[w->line].help);
+    return ++w->line < ARRAY_SIZE(keys);
 }
+
+/* ---- keys, and the console's output: all on the core that listens ---- */
+
+static struct core *listener;
+static uint32_t interrupt; /* the UART's; 0: it has none of ours */
+static struct timer pump;
+static uint64_t pump_us = PUMP_MIN_US;
+
+static char typed[KEYS_MAX]; /* reports to make, the first one has begun */
+static uint32_t typed_count;
+static struct walk walk;
 
 static void key_typed(char key)
 {
+    bool known = key == '?';
+
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        if (keys[i].key == (key == '?' ? 'h' : key))
-            keys[i].act();
+        known |= keys[i].key == key;
+    if (known && typed_count < KEYS_MAX)
+        typed[typed_count++] = key == '?' ? 'h' : key;
+}
+
+static void report_step(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        if (keys[i].key != typed[0] || keys[i].step(&walk))
+            continue;
+        walk = (struct walk){0};
+        typed_count--;
+        memmove(typed, typed + 1, typed_count);
+        return;
+    }
+}
+
+/* What is to be done later is done by the timer; a UART that interrupts needs it only if it forgets to. */
+static void pump_later(bool more)
+{
+    if (typed_count)
+        pump_us = PUMP_MIN_US;
+    if (more || typed_count)
+        timer_start(&pump, arch_counter() + arch_counter_hz() * pump_us / 1000000);
+    else
+        timer_stop(&pump);
+}
+
+void report_pump(void)
+{
+    uint64_t room = console_room();
+    bool more = console_send();
+
+    pump_us = console_room() > room && !interrupt ? PUMP_MIN_US : MIN(pump_us * 2, PUMP_MAX_US);
+    pump_later(more);
+}
+
+static void pump_fires(struct timer *t UNUSED)
+{
+    if (typed_count && console_room() >= ROOM)
+        report_step();
+    report_pump();
+}
+
+static void kick(void)
+{
+    arch_console_kick(listener);
 }
 
 void report_listen(void)
 {
     uint32_t intid = platform_console_irq();
 
-    if (intid < 32 || intid >= arch_irq_limit())
-        return;
-    arch_irq_control(intid, ORD_IRQ_LEVEL);
-    arch_irq_route(intid, core_self());
-    if (console_listen())
-        arch_irq_control(intid, ORD_IRQ_ENABLE);
+    listener = core_self();
+    timer_init(&pump, pump_fires);
+    if (intid >= 32 && intid < arch_irq_limit()) {
+        arch_irq_control(intid, ORD_IRQ_LEVEL);
+        arch_irq_route(intid, listener);
+        if (console_listen()) {
+            interrupt = intid;
+            arch_irq_control(intid, ORD_IRQ_ENABLE);
+        }
+    }
+    console_start(kick);
 }
 
 bool report_interrupt(uint32_t intid)
 {
     int c;
 
-    if (!intid || intid != platform_console_irq())
+    if (intid != interrupt)
         return false;
     /* Somebody may type faster than this prints: the rest is for the next interrupt. */
     for (int i = 0; i < KEYS_MAX && (c = console_key()) >= 0; i++)
         key_typed((char)c);
+    report_pump();
     return true;
 }

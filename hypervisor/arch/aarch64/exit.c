@@ -31,8 +31,9 @@ static void host_sync(struct thread *t, struct regs *r, uint64_t esr)
         world_take_fp(core_self(), t->arch.world); /* trapped: they are another's */
         return;
     }
-    print("host thread: ESR %lx, PC %lx, FAR %lx, SP %lx, LR %lx", esr, r->pc, sysreg_read(far_el2), r->sp,
-          r->x[30]);
+    /* A VM reads the log: what is in another task's registers is not for it. */
+    (t->task->first ? print : print_private)("host thread: ESR %lx, PC %lx, FAR %lx, SP %lx, LR %lx", esr,
+                                             r->pc, sysreg_read(far_el2), r->sp, r->x[30]);
     task_thread_kill(t, "an exception that it cannot handle");
 }
 

@@ -124,7 +124,8 @@ static uint64_t find_redistributor(const struct core *c)
 void gic_init_core(struct core *c)
 {
     uint64_t r = c->arch.gicr = find_redistributor(c), sgi = r + GICR_SGI;
-    uint32_t own = BIT(INTID_KICK) | BIT(INTID_MAINTENANCE) | BIT(INTID_HTIMER) | BIT(INTID_VTIMER);
+    uint32_t own =
+        BIT(INTID_KICK) | BIT(INTID_CONSOLE) | BIT(INTID_MAINTENANCE) | BIT(INTID_HTIMER) | BIT(INTID_VTIMER);
 
     write32(r + GICR_WAKER, read32(r + GICR_WAKER) & ~(uint32_t)GICR_WAKER_SLEEP);
     while (read32(r + GICR_WAKER) & GICR_WAKER_ASLEEP)
@@ -207,14 +208,24 @@ void arch_irq_deactivate(uint32_t intid)
     sysreg_write(ICC_DIR_EL1, intid);
 }
 
-void arch_core_kick(const struct core *c)
+static void send(const struct core *c, uint64_t intid)
 {
     uint64_t a = c->mpidr;
 
     dsb(ishst);
     sysreg_write(ICC_SGI1R_EL1, FIELD(a, 39, 32) << 48 | FIELD(a, 7, 4) << 44 | FIELD(a, 23, 16) << 32 |
-                                    (uint64_t)INTID_KICK << 24 | FIELD(a, 15, 8) << 16 | BIT(a & 0xf));
+                                    intid << 24 | FIELD(a, 15, 8) << 16 | BIT(a & 0xf));
     isb();
+}
+
+void arch_core_kick(const struct core *c)
+{
+    send(c, INTID_KICK);
+}
+
+void arch_console_kick(const struct core *c)
+{
+    send(c, INTID_CONSOLE);
 }
 
 static void unexpected(uint32_t intid)
@@ -239,6 +250,9 @@ void gic_handle(struct core *c)
     sysreg_write(ICC_EOIR1_EL1, intid);
     switch (intid) {
     case INTID_KICK:
+        break;
+    case INTID_CONSOLE:
+        report_pump();
         break;
     case INTID_MAINTENANCE:
         gich_underflow(c);

@@ -6,6 +6,7 @@
 #include "core.h"
 
 #define INTID_KICK        0 /* SGI: look at the mailbox */
+#define INTID_CONSOLE     1 /* SGI: output waits */
 #define INTID_MAINTENANCE 25
 #define INTID_HTIMER      26 /* CNTHP */
 #define INTID_VTIMER      27 /* CNTV */

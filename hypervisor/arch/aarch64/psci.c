@@ -32,6 +32,7 @@ int64_t psci_cpu_on(uint64_t mpidr, uint64_t entry, uint64_t context)
 
 void arch_power(bool reset)
 {
+    console_finish();
     smc(reset ? PSCI_SYSTEM_RESET : PSCI_SYSTEM_OFF, 0, 0, 0);
     print("the firmware did not power %s the machine: halted", reset ? "cycle" : "off");
     arch_halt();

@@ -3,6 +3,7 @@
 #include "fake.h"
 
 #include "atomic.h"
+#include "console.h"
 #include <arch/irqchip.h>
 #include <arch/thread.h>
 #include <arch/timer.h>
@@ -63,6 +64,16 @@ void arch_core_kick(const struct core *to)
     pthread_mutex_unlock(&lock);
     if (fake.kick)
         fake.kick(to);
+}
+
+void arch_console_kick(const struct core *to)
+{
+    fake.console_kicks++;
+    if (fake.console_kick)
+        fake.console_kick(to);
+    else
+        while (console_send())
+            ;
 }
 
 /* Waits for an interrupt or, if asked for, an event. */

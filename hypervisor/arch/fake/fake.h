@@ -35,6 +35,7 @@ struct fake {
     void (*poll)(struct core *c);
     void (*sleep)(struct core *c);
     void (*kick)(const struct core *c);
+    void (*console_kick)(const struct core *c); /* NULL: all is sent */
     void (*context_saved)(struct context *c);
     void (*vcpu_loaded)(struct vcpu *v);
     /* What happened. */
@@ -48,6 +49,9 @@ struct fake {
     uint32_t console_len;
     bool listening;   /* the UART interrupts */
     const char *keys; /* typed; set by the test */
+    int uart_room;    /* bytes that the UART takes; less than 0: all */
+    bool wants_room;
+    uint32_t console_kicks;
 };
 
 extern struct fake fake;

@@ -14,7 +14,7 @@
 
 #define MEMORY_BASE 0x20000000ull
 
-struct fake fake = {.space_bits = 40, .irq_limit = 256, .keys = ""};
+struct fake fake = {.space_bits = 40, .irq_limit = 256, .keys = "", .uart_room = -1};
 _Thread_local jmp_buf *fake_trap;
 
 void fake_fail(const char *file, int line, const char *what)
@@ -32,10 +32,20 @@ void *fake_memory(uint64_t size)
     return at;
 }
 
-static void put(uint64_t base UNUSED, char c)
+static bool put(uint64_t base UNUSED, char c)
 {
+    if (fake.uart_room == 0)
+        return false;
+    if (fake.uart_room > 0)
+        fake.uart_room--;
     if (fake.console_len < sizeof(fake.console) - 1)
         fake.console[fake.console_len++] = c;
+    return true;
+}
+
+static void want_room(uint64_t base UNUSED, bool on)
+{
+    fake.wants_room = on;
 }
 
 static void listen(uint64_t base UNUSED)
@@ -49,9 +59,9 @@ static int get(uint64_t base UNUSED)
 }
 
 const struct uart uart_table[] = {
-    {"arm,pl011", put, listen, get},
-    {"fake,uart", put, NULL, NULL},
-    {NULL, NULL, NULL, NULL},
+    {"arm,pl011", put, listen, get, want_room},
+    {"fake,uart", put, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 const char *fake_console(void)
@@ -80,6 +90,7 @@ void arch_halt(void)
 
 void arch_power(bool reset)
 {
+    console_finish();
     end(reset ? FAKE_RESET : FAKE_OFF);
 }
 

@@ -15,5 +15,7 @@ uint64_t arch_irq_control(uint32_t intid, uint32_t op);
 void arch_irq_deactivate(uint32_t intid);
 /* Interrupts core c, which then looks at its mailbox. */
 void arch_core_kick(const struct core *c);
+/* Interrupts core c, which then calls report_pump(). */
+void arch_console_kick(const struct core *c);
 
 #endif

@@ -609,9 +609,12 @@ static void test_log(void)
 {
     start_vm();
     const char *page = GUEST_RAM + 5 * PAGE_SIZE;
-    char before[64];
+    char before[64], line[] = "a line\n", other[] = "not for a VM\n", more[ORD_CONSOLE_MAX];
 
-    console_write("a line\n", 7);
+    console_write(me->task, true, line, 7);
+    console_write(&other, false, other, strlen(other));
+    print_private("nor %s", "this");
+    CHECK(strstr(fake_console(), "a line\r\nnot for a VM\r\noutrider: nor this\r\n"));
     CHECK(hypercall(ORD_HC_LOG, 0, frame_address(5) + 8, 0, 0) == ORD_BAD_ADDRESS);
     CHECK(hypercall(ORD_HC_LOG, 0, BIT(39), 0, 0) == ORD_BAD_ADDRESS);
     CHECK(ptab_map(&vm->ptab, BIT(32), ptr_pa(GUEST_RAM), PAGE_SIZE, PTAB_READ) == ORD_OK);
@@ -623,6 +626,16 @@ static void test_log(void)
     CHECK(result[1] == 7 && result[2] == 0 && result[3] == 0);
     CHECK(hypercall(ORD_HC_LOG, ~0ull, frame_address(5), 0, 0) == ORD_OK);
     CHECK(result[1] == 7 && result[2] == 0 && result[3] == 0 && !memcmp(page, before, sizeof(before)));
+    /* Much is read piece by piece. */
+    memset(more, 'm', sizeof(more));
+    for (int i = 0; i < 20; i++)
+        console_write(me->task, true, more, sizeof(more));
+    uint64_t at = 7;
+    for (int calls = 0; at < 7 + 20 * sizeof(more); calls++) {
+        CHECK(hypercall(ORD_HC_LOG, at, frame_address(5), 0, 0) == ORD_OK && calls < 20);
+        CHECK(result[2] > 0 && result[2] <= 1024 && result[1] == at + result[2] && result[3] == 0);
+        at = result[1];
+    }
 }
 
 static void test_hostcalls(void)

@@ -33,10 +33,39 @@ static void start(void)
     platform.uart_irq = UART_IRQ;
     console_init(&uart_table[0], pa(0));
     on_core(0);
+    report_listen();
     for (uint32_t i = 1; i < 5; i++)
         cores[i].mode = CORE_SLEEP;
     cores[4].mode = CORE_OFF;
 }
+
+static uint32_t lines(void)
+{
+    uint32_t n = 0;
+
+    for (const char *at = fake_console(); *at; at++)
+        n += *at == '\n';
+    return n;
+}
+
+static void (*between)(void); /* two steps */
+
+/* Lets the timer of core 0 fire until nothing is left to do, or so often. */
+static void pump(uint32_t limit)
+{
+    for (uint32_t i = 0; cores[0].arch.timer_on; i++) {
+        uint32_t before = lines();
+        if (i == limit)
+            return;
+        fake.counter = MAX(fake.counter, cores[0].arch.timer);
+        if (between)
+            between();
+        timer_expire();
+        CHECK(fake.uart_room == 0 || lines() - before <= 2); /* no step is long */
+    }
+}
+
+#define ALL 1000000u
 
 /* What is shown then. */
 static const char *type(const char *keys)
@@ -44,6 +73,7 @@ static const char *type(const char *keys)
     fake_console_clear();
     fake.keys = keys;
     CHECK(report_interrupt(UART_IRQ));
+    pump(ALL);
     return fake_console();
 }
 
@@ -74,22 +104,84 @@ static void test_interrupt(void)
     struct irq *i;
 
     start();
-    report_listen();
     CHECK(fake.listening && fake.routed[UART_IRQ] == 0 && fake.irq_state[UART_IRQ] == ORD_IRQ_STATE_ENABLED);
     CHECK(irq_create(UART_IRQ, &i) == ORD_BUSY && irq_create(UART_IRQ + 1, &i) == ORD_OK);
-    CHECK(!report_interrupt(UART_IRQ + 1) && !report_interrupt(0));
+    CHECK(!report_interrupt(UART_IRQ + 1));
     /* A flood is taken in pieces. */
     const char flood[] = "................................";
     fake.keys = flood;
     CHECK(report_interrupt(UART_IRQ) && fake.keys > flood && fake.keys < flood + sizeof(flood) - 1);
     CHECK_EQUAL(strlen(type("xyz\r\n\0177 ")), 0);
     CHECK(strstr(type("h"), "outrider: v  vCPUs") && strstr(type("?"), "outrider: v  vCPUs"));
-    /* A console that is the guest's as well takes no keys. */
-    platform.uart_owned = false;
-    CHECK(!platform_console_irq() && !report_interrupt(UART_IRQ) && irq_create(UART_IRQ, &i) == ORD_OK);
-    fake.listening = false;
+    /* What waits has an end. */
+    fake_console_clear();
+    for (int n = 0; n < 3; n++) {
+        fake.keys = "hhhhhhhh";
+        CHECK(report_interrupt(UART_IRQ));
+    }
+    pump(ALL);
+    CHECK(lines() >= 8 * 6 && lines() < 24 * 6);
+}
+
+/* A console that is the guest's as well takes no keys, and is fed by the timer. */
+static void no_kick(const struct core *c UNUSED) {}
+
+static void test_shared(void)
+{
+    struct irq *i;
+
+    fixture_start(2, 1024);
+    platform.uart_irq = UART_IRQ;
+    console_init(&uart_table[0], pa(0));
     report_listen();
-    CHECK(!fake.listening);
+    CHECK(!platform_console_irq() && !fake.listening && irq_create(UART_IRQ, &i) == ORD_OK);
+    CHECK(!report_interrupt(UART_IRQ));
+    fake.console_kick = no_kick;
+    on_core(1);
+    print("a line of more than the thirty-two bytes that are sent at once");
+    CHECK(fake.console_kicks == 1 && !fake.console_len);
+    on_core(0);
+    report_pump();
+    CHECK(fake.console_len == CONSOLE_SEND && cores[0].arch.timer_on);
+    pump(ALL);
+    CHECK(strstr(fake_console(), "sent at once\r\n") && !cores[0].arch.timer_on);
+    /* It takes nothing: looked at less and less often. */
+    fake.uart_room = 0;
+    print("stopped");
+    report_pump();
+    uint64_t before = fake.counter;
+    pump(100);
+    CHECK(fake.counter - before > 10 * arch_counter_hz() && fake.counter - before < 14 * arch_counter_hz());
+    fake.uart_room = -1;
+    pump(ALL);
+    CHECK(strstr(fake_console(), "outrider: stopped\r\n"));
+}
+
+/* A report of more than the queue holds waits for the UART, and all of it comes. */
+static void test_long(void)
+{
+    uint32_t id;
+
+    start();
+    for (uint32_t n = 0; n < 120; n++) {
+        fixture_frame(n);
+        CHECK(detach_create(vm, frame_address(n), 2, 10, ORD_CREATE_SHARED, &id) == ORD_OK);
+    }
+    fake.console_kick = no_kick;
+    fake.uart_room = 0;
+    fake.keys = "dd";
+    CHECK(report_interrupt(UART_IRQ));
+    pump(2000);
+    CHECK(!fake.console_len && console_room() < 1024 && console_room() > 512);
+    /* Others have room meanwhile. */
+    print("in between");
+    fake.uart_room = -1;
+    fake.console_kick = NULL;
+    report_pump();
+    fake_console_clear();
+    pump(ALL);
+    CHECK(strstr(fake_console(), "context 119 of VM 2") && !strstr(fake_console(), "not shown"));
+    CHECK(strstr(fake_console(), "outrider: in between\r\n"));
 }
 
 static void test_quiet(void)
@@ -119,21 +211,19 @@ static void test_quiet(void)
     CHECK_EQUAL(kicks(), before);
 }
 
-static void relax(void)
+/* Core 3 answers, core 1 does not. */
+static void core_3_answers(void)
 {
-    fake.counter += 1000;
-    /* Core 3 answers, core 1 does not. */
-    struct core *self = fake_core;
     on_core(3);
     scheduler_drain(&cores[3]);
-    fake_core = self;
+    on_core(0);
 }
 
 static void test_registers(void)
 {
     start();
     run_context(0, 3, 10);
-    fake.relax = relax;
+    between = core_3_answers;
     uint32_t host_kicks = cores[2].arch.kicks + cores[3].arch.kicks;
     const char *text = type("r");
     CHECK(strstr(text, "core 0: idle\r\n") && strstr(text, "core 1 does not answer\r\n"));
@@ -148,6 +238,8 @@ static void test_registers(void)
 int main(void)
 {
     test_case("the console's interrupt", test_interrupt);
+    test_case("a console that is shared", test_shared);
+    test_case("a report that is longer than the queue", test_long);
     test_case("what is shown without asking anybody", test_quiet);
     test_case("registers", test_registers);
     return 0;
