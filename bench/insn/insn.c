@@ -23,6 +23,13 @@
  * what its core has executed since its last WFI, and since it last came to one of entry=ADDRESS, the
  * hypervisor's entries: a core that also runs a CPU of Linux may be woken without a WFI. An entry right
  * behind another one, with no instruction below EL2 in between, is a part of the former.
+ *
+ *   -plugin insn.so,out=FILE,hv=START-END,stay=KIND@ADDRESS…[,cores=KINDS]
+ *
+ * finds the longest stays in the hypervisor, of each core and reason, and writes them at the end. stay= names
+ * the vectors from lower levels; a stay lasts to the next one, or to a WFI or WFE of the hypervisor's, behind
+ * which another one begins, of the kind `idle`. The reason of a synchronous exception (KIND sync) is what
+ * ESR_EL2 has, and which call it is. It begins when Linux runs its first program: what was before is booting.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -81,6 +88,31 @@ static uint64_t mark_address[MARKS_MAX], count_address[COUNTERS - COUNT_ADDRESS]
 static unsigned mark_id[MARKS_MAX], mark_count, address_count;
 static uint64_t entry_address[ENTRIES_MAX];
 static unsigned entry_count;
+
+/* ---- stays ---- */
+#define STAYS_MAX 1024 /* reasons per core */
+#define KIND_MAX  16
+
+struct stay {
+    uint64_t kind, detail; /* kind: index of stay=, IDLE; + 1, so that 0 is a free place */
+    uint64_t count, max, x1;
+};
+
+struct stays {
+    struct stay table[STAYS_MAX];
+    struct stay *now;
+    uint64_t began; /* hypervisor's instructions */
+    uint64_t arg;
+};
+
+static struct stays *stays; /* by core; NULL: not wanted */
+static char stay_kind[ENTRIES_MAX * 2][KIND_MAX];
+static uint64_t stay_address[ENTRIES_MAX * 2];
+static unsigned stay_count;
+#define STAY_IDLE (ENTRIES_MAX * 2)
+static const char *core_kinds = "";
+static bool linux_seen, booted;
+static struct qemu_plugin_register *reg_x1, *reg_x8, *reg_esr_el1, *reg_esr_el2;
 
 static bool hist, verify;
 static struct qemu_plugin_register *reg_cpsr, *reg_x0;
@@ -214,6 +246,106 @@ static void on_entry(unsigned int core, void *data)
         memcpy(s->at_entry, s->count, sizeof(s->at_entry));
 }
 
+/* ---- stays ---- */
+
+static void stay_end(unsigned core)
+{
+    struct stays *s = &stays[core];
+    uint64_t length = score_of(core)->count[HYPERVISOR] - s->began;
+
+    if (!s->now)
+        return;
+    s->now->count++;
+    if (length > s->now->max) {
+        s->now->max = length;
+        s->now->x1 = s->arg;
+    }
+    s->now = NULL;
+}
+
+static void stay_begin(unsigned core, uint64_t kind, uint64_t detail)
+{
+    struct stays *s = &stays[core];
+    uint64_t hash = (kind * 31 + detail + 1) * 0x9e3779b97f4a7c15ull;
+
+    s->began = score_of(core)->count[HYPERVISOR];
+    if (!booted)
+        return;
+    for (unsigned i = 0; i < STAYS_MAX; i++) {
+        struct stay *t = &s->table[((hash >> 32) + i) % STAYS_MAX];
+        if (t->kind == kind + 1 && t->detail == detail) {
+            s->now = t;
+            return;
+        }
+        if (!t->kind) {
+            *t = (struct stay){.kind = kind + 1, .detail = detail};
+            s->now = t;
+            return;
+        }
+    }
+}
+
+#define EC(esr)   ((esr) >> 26 & 0x3f)
+#define EC_SVC    0x15
+#define EC_HVC    0x16
+#define EC_SMC    0x17
+#define EC_SYSREG 0x18
+
+/*
+ * class << 56 | of class << 32 | number:
+ *   SVC of a host task: its call; HVC, SMC: function; HVC of the stub: class at EL1, and the call if that is
+ * an SVC; trapped register: its encoding; others: nothing
+ */
+static uint64_t sync_detail(void)
+{
+    uint64_t esr = reg_read(reg_esr_el2), class = EC(esr), of = 0, number = 0;
+
+    if (class == EC_SVC) {
+        number = reg_read(reg_x8);
+    } else if (class == EC_HVC && (esr & 0xffff)) {
+        of = EC(reg_read(reg_esr_el1)) | 0x80;
+        if (of == (EC_SVC | 0x80)) /* calls of Linux are one */
+            number = reg_read(reg_x8) >= 0x10000 ? reg_read(reg_x8) : 0;
+    } else if (class == EC_HVC || class == EC_SMC) {
+        number = reg_read(reg_x0);
+    } else if (class == EC_SYSREG) {
+        number = esr & 0x3ffc1e;
+    }
+    if (class != EC_SYSREG && (number & 0xffff) > 0xff) /* made up: all are one */
+        number |= 0xffff;
+    return class << 56 | of << 32 | (number & 0xffffffff);
+}
+
+static void on_stay(unsigned int core, void *data)
+{
+    uint64_t kind = (uintptr_t)data;
+
+    stay_end(core);
+    stay_begin(core, kind, booted && !strcmp(stay_kind[kind], "sync") ? sync_detail() : 0);
+    stays[core].arg = booted ? reg_read(reg_x1) : 0;
+}
+
+static void on_stay_idle(unsigned int core, void *data)
+{
+    (void)data;
+    stay_end(core);
+    stay_begin(core, STAY_IDLE, 0);
+}
+
+static void stays_write(void)
+{
+    for (unsigned core = 0; core < core_count; core++) {
+        stay_end(core);
+        for (unsigned i = 0; i < STAYS_MAX; i++) {
+            const struct stay *t = &stays[core].table[i];
+            if (t->kind)
+                fprintf(out, "S %u %s %lx %lu %lu %lx\n", core,
+                        t->kind - 1 == STAY_IDLE ? "idle" : stay_kind[t->kind - 1], t->detail, t->count,
+                        t->max, t->x1);
+        }
+    }
+}
+
 /* ---- check of the classification ---- */
 
 static void on_verify(unsigned int core, void *data)
@@ -305,6 +437,12 @@ static void addresses(struct group *g, struct qemu_plugin_insn *insn, uint64_t v
             group_end(g, insn);
             call(insn, mark_id[i]);
         }
+    for (unsigned i = 0; i < stay_count; i++)
+        if (va == stay_address[i]) {
+            group_end(g, insn);
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, on_stay, QEMU_PLUGIN_CB_R_REGS,
+                                                   (void *)(uintptr_t)i);
+        }
     for (unsigned i = 0; i < entry_count; i++)
         if (va == entry_address[i]) {
             group_end(g, insn);
@@ -334,6 +472,8 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
             g.level = level_of(insn, va);
             g.address = va;
         }
+        linux_seen |= va >> 63 && g.level == KERNEL;
+        booted |= linux_seen && g.level == USER;
         if (verify && i == 0) {
             uint64_t low = (va & ~31ull) | g.level | (va >> 63 && g.level == HYPERVISOR ? 8 : 0) |
                            (!hv_end || !(va >> 63) ? 16 : 0);
@@ -353,6 +493,12 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
             }
             if (hint == 1 || hint == 2)
                 add(insn, offsetof(struct score, count) + COUNT_SPIN * sizeof(uint64_t), 1);
+            if (stays && (hint == 2 || hint == 3) && g.level == HYPERVISOR) {
+                group_end(&g, insn);
+                qemu_plugin_register_vcpu_insn_exec_cb(insn, on_stay_idle, QEMU_PLUGIN_CB_NO_REGS, NULL);
+                g.level = level_of(insn, va);
+                g.address = va;
+            }
             if (hint == 3) {
                 group_end(&g, insn);
                 add(insn, offsetof(struct score, count) + COUNT_WFI * sizeof(uint64_t), 1);
@@ -381,8 +527,16 @@ static void on_core(qemu_plugin_id_t id, unsigned int core)
             const qemu_plugin_reg_descriptor *d = &g_array_index(list, qemu_plugin_reg_descriptor, i);
             if (!strcmp(d->name, "x0"))
                 reg_x0 = d->handle;
+            if (!strcmp(d->name, "x1"))
+                reg_x1 = d->handle;
+            if (!strcmp(d->name, "x8"))
+                reg_x8 = d->handle;
             if (!strcmp(d->name, "cpsr"))
                 reg_cpsr = d->handle;
+            if (!strcmp(d->name, "ESR_EL1"))
+                reg_esr_el1 = d->handle;
+            if (!strcmp(d->name, "ESR_EL2"))
+                reg_esr_el2 = d->handle;
         }
         g_array_free(list, true);
     }
@@ -404,6 +558,8 @@ static void on_exit_all(qemu_plugin_id_t id, void *data)
     }
     for (unsigned i = 0; verify && i < LEVEL_COUNT; i++)
         fprintf(out, "V %s %lu %lu %lx\n", name[i], verified[i], verify_wrong[i], verify_example[i]);
+    if (stays)
+        stays_write();
     if (slot_count == SLOTS_MAX)
         fprintf(out, "E the histogram is full\n");
     fprintf(out, "E end\n");
@@ -433,6 +589,16 @@ static bool option(char *text)
     }
     if (!strcmp(text, "entry") && entry_count < ENTRIES_MAX) {
         entry_address[entry_count++] = strtoull(value, &end, 0);
+        return !*end;
+    }
+    if (!strcmp(text, "cores")) {
+        core_kinds = strdup(value);
+        return core_kinds != NULL;
+    }
+    if (!strcmp(text, "stay") && stay_count < ENTRIES_MAX * 2 && (end = strchr(value, '@')) &&
+        end - value < KIND_MAX) {
+        memcpy(stay_kind[stay_count], value, (size_t)(end - value));
+        stay_address[stay_count++] = strtoull(end + 1, &end, 0);
         return !*end;
     }
     if (!strcmp(text, "mark") && mark_count < MARKS_MAX) {
@@ -474,9 +640,11 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
         for (int i = 0; i < info->system.max_vcpus; i++)
             slot_base[i] = calloc(SLOTS_MAX, sizeof(uint64_t));
     }
+    if (stay_count)
+        stays = calloc((size_t)info->system.max_vcpus, sizeof(*stays));
     scores = qemu_plugin_scoreboard_new(score_bytes);
-    fprintf(out, "I cores=%d counters=%u addresses=%u\n", info->system.max_vcpus, (unsigned)COUNT_ADDRESS,
-            address_count);
+    fprintf(out, "I cores=%d counters=%u addresses=%u%s%s\n", info->system.max_vcpus, (unsigned)COUNT_ADDRESS,
+            address_count, *core_kinds ? " kinds=" : "", core_kinds);
     qemu_plugin_register_vcpu_init_cb(id, on_core);
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
     qemu_plugin_register_atexit_cb(id, on_exit_all, NULL);

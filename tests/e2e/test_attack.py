@@ -3,7 +3,7 @@
 
 import pytest
 
-ATTACKS = ["table-in-device", "table-in-device-load", "registers"]
+ATTACKS = ["table-in-device", "table-in-device-load", "registers", "storm"]
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

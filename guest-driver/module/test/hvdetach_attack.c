@@ -15,6 +15,8 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 #include <asm/barrier.h>
 #include <asm/sysreg.h>
@@ -26,6 +28,9 @@
 static char *attack = "";
 module_param(attack, charp, 0444);
 MODULE_PARM_DESC(attack, "which one");
+static unsigned int rounds = 100;
+module_param(rounds, uint, 0444);
+MODULE_PARM_DESC(rounds, "of a storm");
 static unsigned long device = 0x09020000;
 module_param(device, ulong, 0444);
 MODULE_PARM_DESC(
@@ -294,6 +299,52 @@ static bool registers(void)
 	return ok;
 }
 
+/* ---- much at once ---- */
+
+static const u32 spin_code[] = {
+	0x14000000, /* b . */
+};
+
+static void nothing(void *unused)
+{
+}
+
+/* Interrupts of all CPUs, each call that does not change what Linux has, RUN and RECALL: as fast as it goes.
+ */
+static bool storm(void)
+{
+	unsigned char *page = zero_page();
+	struct arm_smccc_res res;
+	struct victim v;
+	unsigned int i;
+	bool ok;
+
+	if (!page || !victim_init(&v, spin_code, sizeof(spin_code))) {
+		free_page((unsigned long)page);
+		return false;
+	}
+	ok = victim_run(&v);
+	for (i = 0; ok && i < rounds; i++) {
+		on_each_cpu(nothing, NULL, 1);
+		hvd_call(ORD_HC_INFO, (u64)ORD_ABI_MAJOR << 16, 0, 0, 0, &res);
+		hvd_call(ORD_HC_CORE_INFO, i % 5, 0, 0, 0, &res);
+		hvd_call(ORD_HC_POOL_INFO, i % 8, 0, 0, 0, &res);
+		hvd_call(ORD_HC_CORE_STATS, i % 5, 0, 0, 0, &res);
+		hvd_call(ORD_HC_CREATE, i, 0, 0, 0, &res);
+		hvd_call(ORD_HC_SETUP, i | 1, 0, 0, 0, &res);
+		hvd_call(ORD_HC_FLUSH, v.frame->asid, i % 2 ? ORD_FLUSH_ALL : 0, 1 << i % 20, 0, &res);
+		hvd_call(ORD_HC_BARRIER, 0, 0, 0, 0, &res);
+		hvd_call(ORD_HC(i % 64 + 0x40), i, i, i, i, &res);
+		ok = hvd_call(ORD_HC_LOG, (u64)i * 100, virt_to_phys(page), 0, 0, &res) == ORD_OK;
+		hvd_call_run(v.id);
+		hvd_call_recall(v.id);
+		hvd_call_recall(v.id);
+		cond_resched();
+	}
+	free_page((unsigned long)page);
+	return victim_end(&v) && ok;
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -301,6 +352,7 @@ static const struct {
 	{ "table-in-device", table_in_device },
 	{ "table-in-device-load", table_in_device_load },
 	{ "registers", registers },
+	{ "storm", storm },
 };
 
 static int __init attack_init(void)

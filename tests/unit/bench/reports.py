@@ -10,6 +10,7 @@ sys.path[:0] = [str(TOP / "bench"), str(TOP / "bench/insn")]
 
 import cyclictest  # noqa: E402
 import gate  # noqa: E402
+import longest  # noqa: E402
 import noise  # noqa: E402
 import page  # noqa: E402
 import plot  # noqa: E402
@@ -152,6 +153,26 @@ def test_records(tmp):
     check("a begin without an end is dropped", "p/c/y" not in records.intervals and records.complete)
 
 
+def test_longest(tmp):
+    names = longest.calls((TOP / "abi/outrider/task.h").read_text())
+    check("calls", names[0] == "CONSOLE_WRITE" and names[29] == "VM_CHANNEL")
+    for detail, what in ((0x15 << 56 | 21, "host task: mem_sync"), (0x16 << 56 | 0xC600000D, "hypercall LOG"),
+                         (0x16 << 56 | 0x95 << 32 | 0x0F520001, "detached: host call SLEEP_UNTIL"),
+                         (0x16 << 56 | 0x95 << 32, "detached: system call"), (0x16 << 56 | 0xA4 << 32, "detached: page fault"),
+                         (0x17 << 56 | 0xC4000003, "PSCI and other calls"), (0x24 << 56, "stage-2 abort, MMIO"),
+                         (0x3F << 56, "exception class 0x3f")):  # fmt: skip
+        check(what, longest.reason("sync", detail, names) == what)
+    path = tmp / "stays"
+    path.write_text(f"I cores=3 counters=6 addresses=0 kinds=ggh\nS 0 irq 0 5 700 0\nS 1 irq 0 2 900 1\nS 2 irq 0 1 3001 0\n"
+                    f"S 1 sync {0x01 << 56:x} 3 20001 0\nE end\n")  # fmt: skip
+    stays = {}
+    check("complete", longest.read(path, names, stays))
+    check("merged", stays["guest"]["interrupt"] == {"count": 7, "longest": 900})
+    check("over", longest.over(stays) == [("guest", "WFI", 20001, 20000), ("host", "interrupt", 3001, 3000)])
+    path.write_text("I cores=1 counters=6 addresses=0 kinds=g\nS 0 irq 0 5 950 0\n")
+    check("cut off, and yet taken", not longest.read(path, names, stays) and stays["guest"]["interrupt"]["longest"] == 950)
+
+
 if __name__ == "__main__":
     import tempfile
 
@@ -165,4 +186,5 @@ if __name__ == "__main__":
     test_page()
     with tempfile.TemporaryDirectory() as folder:
         test_records(Path(folder))
+        test_longest(Path(folder))
     sys.exit(1 if failed else 0)
