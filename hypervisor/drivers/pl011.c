@@ -4,6 +4,7 @@
 
 #define UARTDR      0x00
 #define UARTDR_BAD  BIT_RANGE(11, 8) /* framing, parity, break, overrun */
+#define BAD_MAX     32               /* that are skipped at once */
 #define UARTFR      0x18
 #define UARTFR_RXFE BIT(4)
 #define UARTFR_TXFF BIT(5)
@@ -42,7 +43,8 @@ static void pl011_listen(uint64_t base)
 
 static int pl011_get(uint64_t base)
 {
-    while (!(*reg(base, UARTFR) & UARTFR_RXFE)) {
+    /* A line that is broken gives bad bytes for ever. */
+    for (int i = 0; i < BAD_MAX && !(*reg(base, UARTFR) & UARTFR_RXFE); i++) {
         uint32_t data = *reg(base, UARTDR);
         if (!(data & UARTDR_BAD))
             return data & 0xff;

@@ -147,7 +147,7 @@ static status_t do_barrier(struct vcpu *v, const uint64_t arg[5] UNUSED, uint64_
 }
 
 /* Byte by byte: no more at once than what other calls take. */
-#define LOG_STEP 1024
+#define LOG_STEP 256
 
 static status_t do_log(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
 {

@@ -632,8 +632,8 @@ static void test_log(void)
         console_write(me->task, true, more, sizeof(more));
     uint64_t at = 7;
     for (int calls = 0; at < 7 + 20 * sizeof(more); calls++) {
-        CHECK(hypercall(ORD_HC_LOG, at, frame_address(5), 0, 0) == ORD_OK && calls < 20);
-        CHECK(result[2] > 0 && result[2] <= 1024 && result[1] == at + result[2] && result[3] == 0);
+        CHECK(hypercall(ORD_HC_LOG, at, frame_address(5), 0, 0) == ORD_OK && calls < 21);
+        CHECK(result[2] > 0 && result[2] <= 256 && result[1] == at + result[2] && result[3] == 0);
         at = result[1];
     }
 }
