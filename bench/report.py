@@ -267,9 +267,9 @@ def _detach(result, names):
 
 WAITS = (
     ("control-loop/detached/clock_nanosleep", "clock_nanosleep until a time", "detached"),
-    ("control-loop/detached/sleep_until", "libdetach's sleep_until() on the counter", "detached"),
+    ("control-loop/detached/sleep_until", "libdetach's detach_sleep_until() on the counter", "detached"),
     ("control-loop/shared/clock_nanosleep", "clock_nanosleep until a time, on a core on which Linux computes", "detached"),
-    ("irq-user/detached/alarm", "a device's interrupt (PL031), irq_wait()", "detached"),
+    ("irq-user/detached/alarm", "a device's interrupt (PL031), detach_irq_wait()", "detached"),
     ("irq-user/attached/alarm", "the same by Linux's UIO", "attached"),
 )
 

@@ -204,7 +204,7 @@ static int64_t now(void)
 static inline int sleep_to(const struct timespec *t)
 {
     if (o.libdetach)
-        return -sleep_until(DETACH_CLOCK_COUNTER, t);
+        return -detach_sleep_until(DETACH_CLOCK_COUNTER, t);
     return clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, t, NULL);
 }
 

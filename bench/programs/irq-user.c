@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * irq-user [OPTIONS] /dev/uioN [page]: the alarm of a PL031 real-time clock (ARM DDI0224), once a second,
- * handled in user mode: from before irq_wait() (begin) to the first instruction behind it (end). The core
- * sleeps in between, so since its last WFI it has executed what is from the interrupt to the program. The gap
- * is between the acknowledgement and the next alarm. Linux must see none of a detached thread's interrupts.
+ * handled in user mode: from before detach_irq_wait() (begin) to the first instruction behind it (end). The
+ * core sleeps in between, so since its last WFI it has executed what is from the interrupt to the program.
+ * The gap is between the acknowledgement and the next alarm. Linux must see none of a detached thread's
+ * interrupts.
  *
  * --count 0: for ever. "page": prints where struct look is in physical memory.
  */
@@ -26,7 +27,7 @@ struct look {
 };
 
 static volatile uint32_t *rtc;
-static struct irq alarm_irq;
+static struct detach_irq alarm_irq;
 static struct look *look;
 
 /* The next second; again if that has come before it was set. */
@@ -43,7 +44,7 @@ static int wait_marked(uint64_t until)
     int result;
 
     insn_begin();
-    result = irq_wait(&alarm_irq, until);
+    result = detach_irq_wait(&alarm_irq, until);
     insn_end();
     return result;
 }
@@ -53,7 +54,7 @@ static int wait_disturbed(uint64_t until, uint64_t rounds)
     int result;
 
     insn_begin();
-    result = irq_wait(&alarm_irq, until);
+    result = detach_irq_wait(&alarm_irq, until);
     bench_more(rounds);
     insn_end();
     return result;
@@ -74,7 +75,7 @@ static void one(const struct bench *b, uint64_t rounds)
         test_fail("alarm %lu: %s, raw status %u", (unsigned long)look->alarms, strerror(-result), rtc[RIS]);
     }
     rtc[ICR] = 1;
-    CHECK(irq_ack(&alarm_irq) == 0);
+    CHECK(detach_irq_ack(&alarm_irq) == 0);
     look->alarms++;
     bench_gap(b);
 }
@@ -131,7 +132,7 @@ int main(int argc, char **argv)
                 "[page]\n");
         return 2;
     }
-    error = irq_open(&alarm_irq, argv[optind]);
+    error = detach_irq_open(&alarm_irq, argv[optind]);
     if (error)
         test_fail("%s: %s", argv[optind], strerror(-error));
     rtc = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, alarm_irq.fd, 0);
@@ -153,6 +154,6 @@ int main(int argc, char **argv)
         CHECK(attach_self() == 0);
     }
     rtc[IMSC] = 0;
-    irq_close(&alarm_irq);
+    detach_irq_close(&alarm_irq);
     return test_pass("%s, %lu alarms", b.config, (unsigned long)look->alarms);
 }

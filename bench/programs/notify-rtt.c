@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A notification to the host task at the other end of a channel, and its answer: from notify_signal() to the
- * first instruction behind notify_wait(). The channel is "echo", the task tasks/test/echo.c. Of a detached
- * thread the hypervisor does all of it.
+ * A notification to the host task at the other end of a channel, and its answer: from detach_notify_signal()
+ * to the first instruction behind detach_notify_wait(). The channel is "echo", the task tasks/test/echo.c. Of
+ * a detached thread the hypervisor does all of it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 #define WARM_UP 10
 
-static struct notify echo;
+static struct detach_notify echo;
 
 /* rounds: of a disturbance; 0: none. */
 static inline __attribute__((always_inline)) void signal_and_wait(bool marked, uint64_t rounds)
@@ -23,8 +23,8 @@ static inline __attribute__((always_inline)) void signal_and_wait(bool marked, u
 
     if (marked)
         insn_begin();
-    signalled = notify_signal(&echo);
-    waited = notify_wait(&echo, 0, &count);
+    signalled = detach_notify_signal(&echo);
+    waited = detach_notify_wait(&echo, 0, &count);
     if (rounds)
         bench_more(rounds);
     if (marked)
@@ -66,7 +66,7 @@ int main(int argc, char **argv)
     int error;
 
     bench_options(&b, argc, argv);
-    error = notify_open(&echo, "echo");
+    error = detach_notify_open(&echo, "echo");
     if (error)
         test_fail("channel echo: %s", strerror(-error));
     CHECK(!mlockall(MCL_CURRENT | MCL_FUTURE));
@@ -80,6 +80,6 @@ int main(int argc, char **argv)
         measure(&b);
     bench_label(&b, "end");
     bench_report("echo");
-    notify_close(&echo);
+    detach_notify_close(&echo);
     return test_pass("%s", b.config);
 }

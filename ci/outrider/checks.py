@@ -267,6 +267,36 @@ def check_whitespace(top, _build):
     return bad[:40]
 
 
+def check_library(_top, build):
+    """libdetach's names all begin with detach_, also in the static library, and its calls of itself stay in it."""
+    shared, static = build / "guest-driver/lib/libdetach.so", build / "guest-driver/lib/libdetach.a"
+    if not shared.exists() or not static.exists():
+        return []
+    names = []
+    for argv in (["nm", "-D", "--defined-only", str(shared)], ["nm", "-g", "--defined-only", str(static)]):
+        status, text = call(argv, build)
+        if status:
+            return [text]
+        names.append({line.split()[2].split("@")[0] for line in text.splitlines() if len(line.split()) == 3 and line.split()[1] in "TDBRVWi"})
+    bad = [f"libdetach exports {name}" for name in sorted(names[0] | names[1]) if not name.startswith("detach_")]
+    if names[0] != names[1]:
+        bad.append(f"libdetach.map: the static library has other names: {sorted(names[0] ^ names[1])}")
+    _, text = call(["readelf", "-rW", str(shared)], build)
+    bad += [f"libdetach.so: {name} may be another program's: {line}" for line in text.splitlines() for name in re.findall(r" (detach_\w+)", line)]
+    return bad
+
+
+def check_versions(top, _build):
+    """The version of meson.build is the manual pages'."""
+    version = re.search(r"^  version: '([\d.]+)'", (top / "meson.build").read_text(), re.M).group(1)
+    bad = []
+    for page in sorted((top / "doc").glob("*.[1-8]")):
+        head = re.search(r"^\.TH .*$", page.read_text(), re.M).group(0)
+        if f'"Outrider {version}"' not in head:
+            bad.append(f"doc/{page.name}: not of \"Outrider {version}\": {head}")
+    return bad
+
+
 CHECKS = {
     "format": check_format,
     "licence": check_licence,
@@ -277,4 +307,6 @@ CHECKS = {
     "cppcheck": check_cppcheck,
     "layers": check_layers,
     "whitespace": check_whitespace,
+    "library": check_library,
+    "versions": check_versions,
 }

@@ -4,7 +4,7 @@
  *
  * Functions return 0 or more, or a negative errno, as those of EVL's libevl do. Each works in any thread and
  * on any machine: where the thread is not detached, or there is no Outrider, plain Linux does the same, only
- * not undisturbed.
+ * not undisturbed. Under seccomp see libdetach(3): the filter has to allow what the library asks.
  */
 #ifndef DETACH_H
 #define DETACH_H
@@ -44,9 +44,10 @@ int detach_self(int core, int prio, unsigned int flags);
  *
  * Return: 0, also if it was not detached. -ENODEV.
  */
-int attach_self(void);
+int detach_attach_self(void);
 
 struct detach_info {
+    uint32_t size; /* in: sizeof(struct detach_info); out: as much of it as this library knows */
     uint32_t core;
     uint32_t prio;
     uint32_t context; /* the hypervisor's number of it */
@@ -55,11 +56,12 @@ struct detach_info {
 /*
  * Whether the calling thread is detached right now, and where. Costs no system call if it is.
  *
- * Return: 0, or -ENOENT: it is in Linux, for good or for the moment (after a signal, say). info may be NULL.
+ * Return: 0, or -ENOENT: it is in Linux, for good or for the moment (after a signal, say). info may be NULL;
+ * -EINVAL: its size is none.
  */
 int detach_info(struct detach_info *info);
 
-/* Clocks of sleep_until(): those of Linux, and the system counter (CNTVCT_EL0 on arm64). */
+/* Clocks of detach_sleep_until(): those of Linux, and the system counter (CNTVCT_EL0 on arm64). */
 #define DETACH_CLOCK_COUNTER (-1000)
 
 /* The system counter, and its frequency in Hz. No system call. */
@@ -71,32 +73,33 @@ uint64_t detach_counter_hz(void);
  * DETACH_CLOCK_COUNTER: Linux is not asked, whatever it does meanwhile. A time in the past returns at once.
  *
  * time: of DETACH_CLOCK_COUNTER, in ns: counter values count as ticks * 10^9 / detach_counter_hz().
- *       sleep_until_counter() takes the value itself.
+ *       detach_sleep_until_counter() takes the value itself.
  *
  * Return: 0. -EINTR: a signal handler ran (a sleep on the counter may go on instead). -EINVAL: no such clock,
  * or not a time.
  */
-int sleep_until(int clock, const struct timespec *time);
-int sleep_until_counter(uint64_t value);
+int detach_sleep_until(int clock, const struct timespec *time);
+int detach_sleep_until_counter(uint64_t value);
 
 /*
  * Channels to host tasks (doc/host-tasks.md): /dev/outrider/NAME. The memory is mmap()ed from the file; these
  * are the notifications that go with it. Of a detached thread the hypervisor does it, without Linux. Any
  * number of threads may signal; one at a time waits.
  */
-struct notify {
+struct detach_notify {
     int fd; /* for mmap(), poll(), fcntl() */
     int channel;
+    uint64_t reserved[3];
 };
 
 /*
  * Return: 0. -ENOENT, -ENODEV: there is no channel of that name, no module. -EACCES. -EINVAL: not a name.
  */
-int notify_open(struct notify *n, const char *name);
-void notify_close(struct notify *n);
+int detach_notify_open(struct detach_notify *n, const char *name);
+void detach_notify_close(struct detach_notify *n);
 
 /* Signals the task. Return: 0, or -EBADF. */
-int notify_signal(struct notify *n);
+int detach_notify_signal(struct detach_notify *n);
 
 /*
  * Waits until the task has signalled.
@@ -106,19 +109,20 @@ int notify_signal(struct notify *n);
  *
  * Return: 0. -ETIMEDOUT. -EBUSY: another thread waits. -EINTR: a signal handler ran. -EBADF.
  */
-int notify_wait(struct notify *n, uint64_t until, uint64_t *count);
+int detach_notify_wait(struct detach_notify *n, uint64_t until, uint64_t *count);
 
 /* The same without waiting: *count is 0 if the task has not signalled. */
-int notify_poll(struct notify *n, uint64_t *count);
+int detach_notify_poll(struct detach_notify *n, uint64_t *count);
 
 /*
  * The interrupt of a device, with the conventions of Linux's UIO: the device's registers are mmap()ed from
  * the file. For a detached thread the hypervisor waits and acknowledges, without Linux; that needs the driver
  * outrider-uio (doc/uio.md). For others, and other drivers of UIO, the file does it.
  */
-struct irq {
+struct detach_irq {
     int fd; /* for mmap() */
     uint32_t number;
+    uint64_t reserved[3];
 };
 
 /*
@@ -126,20 +130,20 @@ struct irq {
  *
  * Return: 0, or a negative errno of open().
  */
-int irq_open(struct irq *i, const char *path);
-void irq_close(struct irq *i);
+int detach_irq_open(struct detach_irq *i, const char *path);
+void detach_irq_close(struct detach_irq *i);
 
 /*
- * Waits until the interrupt has come. It does not come again until irq_ack().
+ * Waits until the interrupt has come. It does not come again until detach_irq_ack().
  *
  * until: a value of the system counter, after which to give up; 0: never.
  *
  * Return: 0. -ETIMEDOUT. -EBUSY: another thread has it, or waits. -EINTR: a signal handler ran. -EBADF.
  */
-int irq_wait(struct irq *i, uint64_t until);
+int detach_irq_wait(struct detach_irq *i, uint64_t until);
 
 /* The device asks no more: the interrupt may come again. Return: 0, or -EBADF. */
-int irq_ack(struct irq *i);
+int detach_irq_ack(struct detach_irq *i);
 
 /* The cause in a SIGDEBUG signal's si_value.sival_int: "system call", …; NULL if it is another signal. */
 const char *detach_sigdebug_cause(int value);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NS_PER_SECOND 1000000000ull
@@ -24,25 +25,51 @@ _Static_assert(DETACH_PRIO_MIN == ORD_PRIO_MIN && DETACH_PRIO_MAX == ORD_PRIO_MA
         .size = sizeof(object), .version = ORD_ABI_VERSION                                                   \
     }
 
+/* Whether there is Outrider: host_known(). */
+static int outrider;
+static long refusal; /* what Linux or a filter last said to a host call */
+enum { OUTRIDER_ASK, OUTRIDER_HERE, OUTRIDER_NONE };
+
 /* ---- The module ---- */
 
-/* One file for the whole process, opened when first needed: what a thread has detached stays when it is
- * closed. */
+/*
+ * One file for the whole process, opened when first needed: what a thread has detached stays when it is
+ * closed. A program may close it, by closefrom(3) for one, and the number may be another file's then. So it
+ * is looked at before it is used, and left alone if it is not the device.
+ */
+static struct {
+    int fd; /* -1: none. Stored after its number */
+    uint64_t number;
+} device = {.fd = -1};
+
+static bool is_device(int fd)
+{
+    struct stat info;
+
+    return fd >= 0 && !fstat(fd, &info) && S_ISCHR(info.st_mode) &&
+           info.st_rdev == __atomic_load_n(&device.number, __ATOMIC_RELAXED);
+}
+
 static int device_open(void)
 {
-    static int device = -1;
-    int fd = __atomic_load_n(&device, __ATOMIC_ACQUIRE), none = -1;
+    int fd = __atomic_load_n(&device.fd, __ATOMIC_ACQUIRE), before = fd;
+    struct stat info;
 
-    if (fd >= 0)
+    if (is_device(fd))
         return fd;
     fd = open(ORD_DEVICE, O_RDWR | O_CLOEXEC);
     if (fd < 0 && errno == EACCES)
         fd = open(ORD_DEVICE, O_RDONLY | O_CLOEXEC); /* CAP_SYS_NICE will do */
     if (fd < 0)
         return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
-    if (!__atomic_compare_exchange_n(&device, &none, fd, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (fstat(fd, &info) || !S_ISCHR(info.st_mode)) {
         close(fd);
-        fd = none;
+        return -ENODEV;
+    }
+    __atomic_store_n(&device.number, info.st_rdev, __ATOMIC_RELAXED);
+    if (!__atomic_compare_exchange_n(&device.fd, &before, fd, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        close(fd); /* another thread was faster */
+        fd = before;
     }
     return fd;
 }
@@ -87,10 +114,13 @@ int detach_self(int core, int prio, unsigned int flags)
         return move_self(core, prio); /* not the core is taken: this thread is detached already */
     if (result == -ENODEV && !device_call(ORD_IOC_INFO, &info))
         return -ENXIO; /* there is Outrider, but no such core */
-    return result < 0 ? result : (int)detach.core;
+    if (result < 0)
+        return result;
+    __atomic_store_n(&outrider, OUTRIDER_HERE, __ATOMIC_RELAXED);
+    return (int)detach.core;
 }
 
-int attach_self(void)
+int detach_attach_self(void)
 {
     struct ord_ioc_attach attach = {.head = HEAD(attach)};
 
@@ -134,15 +164,95 @@ uint64_t detach_counter_hz(void)
 #error "not ported to this architecture yet"
 #endif
 
+/*
+ * To Linux a host call is a system call that it does not know: -ENOSYS. A seccomp filter may have another
+ * answer, or end the program. So none is made where there is no Outrider, which is asked once, by a call that
+ * filters allow; and whatever the error, in a thread that is not detached it is not the hypervisor's.
+ */
+static __attribute__((noinline)) bool host_look(void)
+{
+    static const char *const places[] = {ORD_DEVICE, "/sys/kernel/outrider"};
+    int saved = errno, found = OUTRIDER_NONE;
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        if (!access(places[i], F_OK) || (errno != ENOENT && errno != ENOTDIR))
+            found = OUTRIDER_HERE;
+    __atomic_store_n(&outrider, found, __ATOMIC_RELAXED);
+    errno = saved;
+    return found == OUTRIDER_HERE;
+}
+
+static inline bool host_known(void)
+{
+    int known = __atomic_load_n(&outrider, __ATOMIC_RELAXED);
+
+    return __builtin_expect(known == OUTRIDER_HERE, 1) || (known == OUTRIDER_ASK && host_look());
+}
+
+static bool is_detached(uint64_t result[3])
+{
+    long error;
+
+    if (!host_known())
+        return false;
+    error = host_call(ORD_HOSTCALL_INFO, 0, 0, result);
+    if (error > 0)
+        return true;
+    __atomic_store_n(&refusal, error, __ATOMIC_RELAXED);
+    return false;
+}
+
+/* Errors of the hypervisor. Another one is Linux's or a filter's, and the thread has gone back since. */
+static bool is_answer(long error)
+{
+    return error == -ORD_HOSTCALL_EPERM || error == -ORD_HOSTCALL_EBUSY || error == -ORD_HOSTCALL_ENODEV ||
+           error == -ORD_HOSTCALL_EINVAL;
+}
+
+/* A host call has ended with an error; apart, so that the way of one that has not saves no registers for it.
+ * EINTR is always Linux's, behind a signal handler. */
+static __attribute__((noinline)) long host_failed(uint64_t number, uint64_t argument, uint64_t argument2,
+                                                  long result)
+{
+    uint64_t ignored[3];
+    bool doubted = false;
+
+    while (result < 0 && result != -EINTR) {
+        if (!is_detached(ignored))
+            return -ENOSYS;
+        if (is_answer(result) && (doubted || result != __atomic_load_n(&refusal, __ATOMIC_RELAXED)))
+            return result;
+        doubted = is_answer(result); /* it is what the filter says, too: twice in a row is believed */
+        result = host_call(number, argument, argument2, ignored);
+    }
+    return result;
+}
+
+/* By the hypervisor. -ENOSYS: the thread is in Linux, which has to do it. */
+static inline long host_ask(uint64_t number, uint64_t argument, uint64_t argument2)
+{
+    uint64_t ignored[3];
+    long result;
+
+    if (!host_known())
+        return -ENOSYS;
+    result = host_call(number, argument, argument2, ignored);
+    return __builtin_expect(result >= 0, 1) ? result : host_failed(number, argument, argument2, result);
+}
+
 int detach_info(struct detach_info *info)
 {
     uint64_t result[3];
 
-    if (host_call(ORD_HOSTCALL_INFO, 0, 0, result) < 0)
+    if (info && info->size < sizeof(*info))
+        return -EINVAL;
+    if (!is_detached(result))
         return -ENOENT;
     if (info)
-        *info = (struct detach_info){
-            .core = (uint32_t)result[0], .context = (uint32_t)result[1], .prio = (uint32_t)result[2]};
+        *info = (struct detach_info){.size = sizeof(*info),
+                                     .core = (uint32_t)result[0],
+                                     .context = (uint32_t)result[1],
+                                     .prio = (uint32_t)result[2]};
     return 0;
 }
 
@@ -176,19 +286,15 @@ static int sleep_attached(uint64_t value)
     return result;
 }
 
-int sleep_until_counter(uint64_t value)
+int detach_sleep_until_counter(uint64_t value)
 {
-    uint64_t ignored[3];
-    long result;
+    long result = host_ask(ORD_HOSTCALL_SLEEP_UNTIL, value, 0);
 
-    /* ENOSYS: Linux was asked. If only because a signal or debugger has interrupted, ask again. */
-    do
-        result = host_call(ORD_HOSTCALL_SLEEP_UNTIL, value, 0, ignored);
-    while (result == -ENOSYS && !detach_info(NULL));
-    return result == -ENOSYS ? sleep_attached(value) : (int)result;
+    /* The hypervisor has no errors for this: what is left was a filter's. */
+    return result < 0 && result != -EINTR ? sleep_attached(value) : (int)result;
 }
 
-int sleep_until(int clock, const struct timespec *time)
+int detach_sleep_until(int clock, const struct timespec *time)
 {
     uint64_t hz = detach_counter_hz();
 
@@ -197,20 +303,20 @@ int sleep_until(int clock, const struct timespec *time)
     if (time->tv_sec < 0 || time->tv_nsec < 0 || time->tv_nsec >= (long)NS_PER_SECOND)
         return -EINVAL;
     if ((uint64_t)time->tv_sec >= UINT64_MAX / hz)
-        return sleep_until_counter(UINT64_MAX);
+        return detach_sleep_until_counter(UINT64_MAX);
     /* Rounded up: never early. */
-    return sleep_until_counter((uint64_t)time->tv_sec * hz +
-                               ((uint64_t)time->tv_nsec * hz + NS_PER_SECOND - 1) / NS_PER_SECOND);
+    return detach_sleep_until_counter((uint64_t)time->tv_sec * hz +
+                                      ((uint64_t)time->tv_nsec * hz + NS_PER_SECOND - 1) / NS_PER_SECOND);
 }
 
 /* ---- Channels ---- */
 
-int notify_open(struct notify *n, const char *name)
+int detach_notify_open(struct detach_notify *n, const char *name)
 {
     char path[64];
     int saved = errno, result = 0;
 
-    *n = (struct notify){.fd = -1, .channel = -1};
+    *n = (struct detach_notify){.fd = -1, .channel = -1};
     if (!*name || strchr(name, '/') ||
         snprintf(path, sizeof(path), "/dev/outrider/%s", name) >= (int)sizeof(path))
         return -EINVAL;
@@ -221,18 +327,18 @@ int notify_open(struct notify *n, const char *name)
     return result;
 }
 
-void notify_close(struct notify *n)
+void detach_notify_close(struct detach_notify *n)
 {
     int saved = errno;
 
     if (n->fd >= 0)
         close(n->fd);
-    *n = (struct notify){.fd = -1, .channel = -1};
+    *n = (struct detach_notify){.fd = -1, .channel = -1};
     errno = saved;
 }
 
 /* The thread may use the channel: once for each time that it is detached. False: it is not, now. */
-static bool notify_grant(struct notify *n)
+static bool notify_grant(struct detach_notify *n)
 {
     int saved = errno, channel = ioctl(n->fd, ORD_IOC_CHANNEL);
 
@@ -244,22 +350,21 @@ static bool notify_grant(struct notify *n)
 }
 
 /* By the hypervisor. -ENOSYS: the thread is in Linux, which has to do it. */
-static long notify_host(struct notify *n, uint64_t number, uint64_t until)
+static long notify_host(struct detach_notify *n, uint64_t number, uint64_t until)
 {
-    uint64_t ignored[3];
     long result;
 
     for (;;) {
         int channel = __atomic_load_n(&n->channel, __ATOMIC_RELAXED);
-        result = channel < 0 ? -ORD_HOSTCALL_EPERM : host_call(number, (uint64_t)channel, until, ignored);
-        if (result == -ENOSYS ? detach_info(NULL) : result != -ORD_HOSTCALL_EPERM)
+        result = channel < 0 ? -ORD_HOSTCALL_EPERM : host_ask(number, (uint64_t)channel, until);
+        if (result != -ORD_HOSTCALL_EPERM)
             return result;
-        if (result == -ORD_HOSTCALL_EPERM && (detach_info(NULL) || !notify_grant(n)))
+        if (detach_info(NULL) || !notify_grant(n))
             return -ENOSYS;
     }
 }
 
-static int notify_read(struct notify *n, uint64_t *count)
+static int notify_read(struct detach_notify *n, uint64_t *count)
 {
     uint64_t value = 0;
 
@@ -287,7 +392,7 @@ static int file_await(int fd, uint64_t until)
     return ready && p.revents & POLLNVAL ? -EBADF : 0;
 }
 
-static int notify_linux_wait(struct notify *n, uint64_t until, uint64_t *count)
+static int notify_linux_wait(struct detach_notify *n, uint64_t until, uint64_t *count)
 {
     int saved = errno, result, waited = 0;
 
@@ -297,7 +402,7 @@ static int notify_linux_wait(struct notify *n, uint64_t until, uint64_t *count)
     return result < 0 || *count ? result : waited;
 }
 
-int notify_signal(struct notify *n)
+int detach_notify_signal(struct detach_notify *n)
 {
     long result = notify_host(n, ORD_HOSTCALL_NOTIFY_SIGNAL, 0);
     uint64_t one = 1;
@@ -310,7 +415,7 @@ int notify_signal(struct notify *n)
     return (int)result;
 }
 
-int notify_wait(struct notify *n, uint64_t until, uint64_t *count)
+int detach_notify_wait(struct detach_notify *n, uint64_t until, uint64_t *count)
 {
     long result = notify_host(n, ORD_HOSTCALL_NOTIFY_WAIT, until);
     uint64_t value = result > 0 ? (uint64_t)result : 0;
@@ -323,7 +428,7 @@ int notify_wait(struct notify *n, uint64_t until, uint64_t *count)
     return error;
 }
 
-int notify_poll(struct notify *n, uint64_t *count)
+int detach_notify_poll(struct detach_notify *n, uint64_t *count)
 {
     long result = notify_host(n, ORD_HOSTCALL_NOTIFY_POLL, 0);
     int saved = errno, error = result < 0 ? (int)result : 0;
@@ -338,29 +443,29 @@ int notify_poll(struct notify *n, uint64_t *count)
 
 /* ---- Interrupts ---- */
 
-int irq_open(struct irq *i, const char *path)
+int detach_irq_open(struct detach_irq *i, const char *path)
 {
     int saved = errno, result = 0;
 
-    *i = (struct irq){.fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK)};
+    *i = (struct detach_irq){.fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK)};
     if (i->fd < 0)
         result = -errno;
     errno = saved;
     return result;
 }
 
-void irq_close(struct irq *i)
+void detach_irq_close(struct detach_irq *i)
 {
     int saved = errno;
 
     if (i->fd >= 0)
         close(i->fd);
-    *i = (struct irq){.fd = -1};
+    *i = (struct detach_irq){.fd = -1};
     errno = saved;
 }
 
 /* UIO: what is read is the number of interrupts, and there is something to read when it has changed. */
-static bool irq_read(struct irq *i)
+static bool irq_read(struct detach_irq *i)
 {
     uint32_t count;
 
@@ -372,7 +477,7 @@ static bool irq_read(struct irq *i)
  * masked it since; that ends a wait. Apart, so that the way that waits and acknowledges saves no registers
  * for it.
  */
-static __attribute__((noinline)) long irq_ask(struct irq *i, uint64_t call)
+static __attribute__((noinline)) long irq_ask(struct detach_irq *i, uint64_t call)
 {
     struct ord_ioc_irq grant = {.head = HEAD(grant), .fd = i->fd};
     int saved = errno;
@@ -389,25 +494,22 @@ static __attribute__((noinline)) long irq_ask(struct irq *i, uint64_t call)
 }
 
 /* By the hypervisor. -ENOSYS: the thread is in Linux, or the device is not one that can be granted. */
-static long irq_host(struct irq *i, uint64_t call, uint64_t until)
+static long irq_host(struct detach_irq *i, uint64_t call, uint64_t until)
 {
-    uint64_t ignored[3];
     long result;
 
     for (;;) {
         uint32_t number = __atomic_load_n(&i->number, __ATOMIC_RELAXED);
-        result = number ? host_call(call, number, until, ignored) : -ORD_HOSTCALL_EPERM;
-        if (result == -ENOSYS ? detach_info(NULL) : result != -ORD_HOSTCALL_EPERM)
+        result = number ? host_ask(call, number, until) : -ORD_HOSTCALL_EPERM;
+        if (result != -ORD_HOSTCALL_EPERM)
             return result;
-        if (result == -ENOSYS)
-            continue;
         result = irq_ask(i, call);
         if (result)
             return result;
     }
 }
 
-static __attribute__((noinline)) int irq_linux_wait(struct irq *i, uint64_t until)
+static __attribute__((noinline)) int irq_linux_wait(struct detach_irq *i, uint64_t until)
 {
     int saved = errno, waited = 0;
     bool got;
@@ -420,7 +522,7 @@ static __attribute__((noinline)) int irq_linux_wait(struct irq *i, uint64_t unti
     return got ? 0 : waited;
 }
 
-int irq_wait(struct irq *i, uint64_t until)
+int detach_irq_wait(struct detach_irq *i, uint64_t until)
 {
     long result = irq_host(i, ORD_HOSTCALL_IRQ_WAIT, until);
 
@@ -429,7 +531,7 @@ int irq_wait(struct irq *i, uint64_t until)
     return result < 0 ? (int)result : result ? 0 : -ETIMEDOUT;
 }
 
-int irq_ack(struct irq *i)
+int detach_irq_ack(struct detach_irq *i)
 {
     long result = irq_host(i, ORD_HOSTCALL_IRQ_ACK, 0);
     int32_t on = 1, saved = errno;

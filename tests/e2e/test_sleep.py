@@ -115,12 +115,13 @@ def test_control_loop_attached(two):  # noqa: F811
 
 @FIRST
 def test_libdetach(two):  # noqa: F811
-    """Detached; where it may not be; and without Outrider's module."""
+    """Detached; where it may not be; under seccomp; and without Outrider's module."""
     two.ok("libdetach")
     user = "setpriv --reuid 65534 --regid 65534 --clear-groups $(command -v libdetach)"
     two.ok(f"chmod 666 /dev/hvdetach; {user}; s=$?; chmod 664 /dev/hvdetach; exit $s")
     two.ok(f"{user} 1")
-    two.ok("rmmod hvdetach; libdetach 19; s=$?; modprobe hvdetach; exit $s")
+    two.ok("libdetach seccomp && libdetach documented", timeout=300)
+    two.ok("rmmod hvdetach; libdetach 19 && libdetach kill; s=$?; modprobe hvdetach; exit $s")
     clean(two)
 
 

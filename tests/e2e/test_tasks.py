@@ -84,7 +84,7 @@ def test_channel(boot, kernel):
     assert guest.ok("ls /dev/outrider").split() == ["echo"], "a channel between tasks is none of Linux's"
     guest.ok("channel", timeout=300)
     guest.ok("hvctl run -- channel", timeout=300)
-    guest.ok("libdetach channel", timeout=300)
+    guest.ok("libdetach channel && libdetach channel refused", timeout=300)
     wait_log(guest, "echo: task between has answered")
     held = guest.run("exec 3<>/dev/outrider/echo; rmmod hvdetach")
     assert held.status and "in use" in held.err, held.explain()

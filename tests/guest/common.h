@@ -104,7 +104,7 @@ int thread_device(void);
 int detach_self(uint32_t core, uint32_t prio) __asm__("test_detach_self"); /* libdetach has one, too */
 
 /* ioctl ATTACH of the calling thread; 0 or -errno. */
-int attach_self(void) __asm__("test_attach_self");
+int attach_self(void);
 
 /* ioctl STAT of a thread; 0 or -errno. */
 int thread_stat(int tid, struct ord_ioc_thread *thread);

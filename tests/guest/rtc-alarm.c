@@ -18,7 +18,7 @@ static const char usage[] = "/dev/uioN [N [detached | at-once]]";
 enum { DR, MR, LR, CR, IMSC, RIS, MIS, ICR };
 
 static volatile uint32_t *rtc;
-static struct irq alarm_irq;
+static struct detach_irq alarm_irq;
 
 static void alarms(uint64_t count)
 {
@@ -27,14 +27,14 @@ static void alarms(uint64_t count)
         rtc[ICR] = 1;
         rtc[MR] = rtc[DR] + 1;
         rtc[IMSC] = 1;
-        while ((result = irq_wait(&alarm_irq, counter() + 60 * counter_hz())) == -EINTR)
+        while ((result = detach_irq_wait(&alarm_irq, counter() + 60 * counter_hz())) == -EINTR)
             ;
         if (result)
             test_fail("alarm %lu: %s", (unsigned long)n, strerror(-result));
         if (!(rtc[RIS] & 1))
             test_fail("alarm %lu: the clock has not asked for it", (unsigned long)n);
         rtc[ICR] = 1;
-        CHECK(irq_ack(&alarm_irq) == 0);
+        CHECK(detach_irq_ack(&alarm_irq) == 0);
     }
 }
 
@@ -56,9 +56,9 @@ static void alarm_before(void)
         ;
     CHECK(detach_self(ORD_CORE_ANY, ORD_PRIO_DEFAULT) == 0);
     CHECK(becomes_detached());
-    CHECK(irq_wait(&alarm_irq, counter() + 60 * counter_hz()) == 0 && rtc[RIS] & 1);
+    CHECK(detach_irq_wait(&alarm_irq, counter() + 60 * counter_hz()) == 0 && rtc[RIS] & 1);
     rtc[ICR] = 1;
-    CHECK(irq_ack(&alarm_irq) == 0);
+    CHECK(detach_irq_ack(&alarm_irq) == 0);
 }
 
 /*
@@ -79,7 +79,7 @@ static void alarms_at_once(uint64_t count)
             ;
         status = rtc[RIS];
         rtc[ICR] = 1;
-        CHECK(irq_ack(&alarm_irq) == 0);
+        CHECK(detach_irq_ack(&alarm_irq) == 0);
         if (!(status & 1))
             test_fail("alarm %lu: the clock has not asked for it", (unsigned long)n);
     }
@@ -93,8 +93,8 @@ int main(int argc, char **argv)
 
     if (argc < 2)
         arg_number(NULL, usage);
-    CHECK(irq_open(&alarm_irq, "/dev/null/x") == -ENOTDIR && irq_wait(&alarm_irq, 0) == -EBADF);
-    error = irq_open(&alarm_irq, argv[1]);
+    CHECK(detach_irq_open(&alarm_irq, "/dev/null/x") == -ENOTDIR && detach_irq_wait(&alarm_irq, 0) == -EBADF);
+    error = detach_irq_open(&alarm_irq, argv[1]);
     if (error)
         test_fail("%s: %s", argv[1], strerror(-error));
     rtc = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, alarm_irq.fd, 0);
@@ -105,7 +105,7 @@ int main(int argc, char **argv)
         rtc[IMSC] = 1;
         alarms_at_once(count);
         rtc[IMSC] = 0;
-        irq_close(&alarm_irq);
+        detach_irq_close(&alarm_irq);
         return test_pass("%lu alarms at once", (unsigned long)count);
     }
     for (int round = 0; round < 2; round++) {
@@ -139,7 +139,7 @@ int main(int argc, char **argv)
             test_fail("detached: %lu system calls, %lu faults",
                       (unsigned long)(end.stats.syscalls - begin.stats.syscalls),
                       (unsigned long)(end.stats.faults - begin.stats.faults));
-        CHECK(irq_wait(&alarm_irq, counter() + counter_hz() / 100) == -ETIMEDOUT);
+        CHECK(detach_irq_wait(&alarm_irq, counter() + counter_hz() / 100) == -ETIMEDOUT);
         /* one that nobody has taken when it goes back to Linux */
         if (round == 0) {
             rtc[MR] = rtc[DR] + 1;
@@ -150,12 +150,12 @@ int main(int argc, char **argv)
         }
         CHECK(attach_self() == 0);
         if (round == 0) {
-            CHECK(irq_wait(&alarm_irq, counter() + 60 * counter_hz()) == 0);
+            CHECK(detach_irq_wait(&alarm_irq, counter() + 60 * counter_hz()) == 0);
             rtc[ICR] = 1;
-            CHECK(irq_ack(&alarm_irq) == 0);
+            CHECK(detach_irq_ack(&alarm_irq) == 0);
         }
     }
     rtc[IMSC] = 0;
-    irq_close(&alarm_irq);
+    detach_irq_close(&alarm_irq);
     return test_pass("%lu alarms attached and detached, twice", (unsigned long)count);
 }
