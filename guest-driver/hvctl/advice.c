@@ -12,7 +12,8 @@ static const struct advice {
                                                   "CLOCK_REALTIME and their coarse variants; CPU-time "
                                                   "clocks need Linux"},
     {" nanosleep clock_nanosleep ",
-     "every sleep goes through Linux; wait by reading the clock (vDSO) or a variable instead"},
+     "sleep until an absolute time of CLOCK_MONOTONIC (clock_nanosleep() with TIMER_ABSTIME): that needs no "
+     "Linux; other sleeps do"},
     {" futex futex_waitv ",
      "a lock was contended, or a condition was waited for or signalled; share data by atomics or "
      "single-producer queues, and wait by reading"},

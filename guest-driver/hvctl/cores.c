@@ -2,6 +2,7 @@
 /* Lists of cores, such as 2,3 or 2-4. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hvctl.h"
 
@@ -60,6 +61,8 @@ static const char *core_problem(const struct ord_ioc_info *info, uint32_t number
                                             : "core %u is not a host core of this machine; see 'hvctl info'";
     if (!now || !core->context || (shared && core->flags & ORD_CORE_SHARED))
         return NULL;
+    if (core->context_count == 1 && core->tid == (int32_t)gettid())
+        return NULL; /* by this very thread, which another hvctl has detached */
     return shared ? "core %u is busy with a thread that does not share it; 'hvctl ps' shows which"
                   : "core %u is busy; 'hvctl ps' shows with what; --shared lets threads share a core";
 }

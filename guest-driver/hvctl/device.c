@@ -15,12 +15,15 @@ static struct ord_ioc_head head(size_t size)
     return (struct ord_ioc_head){.size = (uint32_t)size, .version = ORD_ABI_VERSION};
 }
 
-/* Another EINVAL than that of a size is not possible at the ioctls that have no arguments. */
+/* Of an ioctl without a priority: EINVAL can only be that of a structure's size. */
+static int plain_error(int err)
+{
+    return err == EINVAL ? EPROTO : err;
+}
+
 static void complain_ioctl(const char *what)
 {
-    if (errno == EINVAL)
-        errno = EPROTO;
-    complain("%s: %s", what, device_explain(errno));
+    complain("%s: %s", what, device_explain(plain_error(errno)));
 }
 
 const char *device_explain(int err)
@@ -47,7 +50,9 @@ const char *device_explain(int err)
     case ESHUTDOWN:
         return "the machine is shutting down";
     case EINVAL:
-        return "the hypervisor does not allow this priority on that core";
+        return "the hypervisor does not allow this priority on that core, or the loaded module hvdetach is "
+               "of "
+               "another build than this hvctl";
     case ENOSPC:
         return "no host core is free; 'hvctl info' lists the cores";
     case EIO:
@@ -135,7 +140,7 @@ int device_attach(int fd, int32_t tid)
 {
     struct ord_ioc_attach arg = {.head = head(sizeof(arg)), .tid = tid};
 
-    return call_on(fd, ORD_IOC_ATTACH, &arg, sizeof(arg), tid);
+    return plain_error(call_on(fd, ORD_IOC_ATTACH, &arg, sizeof(arg), tid));
 }
 
 int device_set(int fd, int32_t tid, uint32_t core, uint32_t prio)
@@ -154,20 +159,20 @@ int device_group(int fd, struct ord_ioc_group *group)
 int device_trace(int fd, struct ord_ioc_trace *trace)
 {
     trace->head = head(sizeof(*trace));
-    return call_on(fd, ORD_IOC_TRACE, trace, sizeof(*trace), trace->tid);
+    return plain_error(call_on(fd, ORD_IOC_TRACE, trace, sizeof(*trace), trace->tid));
 }
 
 int device_log(int fd, struct ord_ioc_log *log)
 {
     log->head = head(sizeof(*log));
-    return call(fd, ORD_IOC_LOG, log);
+    return plain_error(call(fd, ORD_IOC_LOG, log));
 }
 
 /* A detached thread's record, by its thread id. */
 int device_stat(int fd, int32_t tid, struct ord_ioc_thread *thread)
 {
     struct ord_ioc_stat arg = {.head = head(sizeof(arg)), .thread.tid = tid};
-    int err = call(fd, ORD_IOC_STAT, &arg);
+    int err = plain_error(call(fd, ORD_IOC_STAT, &arg));
 
     if (!err)
         *thread = arg.thread;

@@ -15,6 +15,7 @@
 /* Exit codes: those of `run` are env's and timeout's, so that a program's own stay recognizable. */
 enum {
     EXIT_USAGE = 2,
+    EXIT_NO_VERDICT = 3,   /* of hvctl check */
     EXIT_RUN_FAILED = 125, /* hvctl run itself */
     EXIT_RUN_NOT_EXECUTED = 126,
     EXIT_RUN_NOT_FOUND = 127,
@@ -100,6 +101,8 @@ bool target_detached(int fd, const struct target *target, struct ord_ioc_list *l
 const char *thread_state_name(uint32_t state);
 const char *cause_name(uint32_t cause);
 void thread_flags(uint32_t flags, char *text, size_t size);
+#define THREAD_COMM_SIZE 65 /* of 16 bytes, escaped */
+void thread_comm(const struct ord_ioc_thread *thread, char comm[THREAD_COMM_SIZE]);
 void thread_print(FILE *out, const struct ord_ioc_thread *thread);
 void threads_print(FILE *out, const struct ord_ioc_list *list);
 json_t *threads_json(const struct ord_ioc_list *list);
@@ -128,7 +131,12 @@ extern const struct argp launch_argp;
 
 /* Before anything starts: false, after a message, if it cannot work. */
 bool launch_prepare(int fd, struct launch *launch);
-/* Detaches this process and executes the program; on failure complains and returns the exit code. */
+/* This process waits for the program, in Linux: one that another hvctl has detached goes back there. */
+void launch_release(int fd);
+/*
+ * Detaches this process and executes the program; on failure complains and returns the exit code. If another
+ * hvctl has detached it, this one's options hold from now on.
+ */
 int launch_exec(int fd, const struct launch *launch);
 
 /* preload.c: has the program lock its memory. */
@@ -141,6 +149,20 @@ struct summary {
     bool json;
 };
 int supervise(int fd, const struct launch *launch, const struct summary *summary);
+/*
+ * A program and its hvctl are one job of the shell. Ctrl-Z: hvctl stops, too, for the shell to see, but only
+ * when the program has tidied up and stopped. One that somebody stops alone is none of its business: he will
+ * not continue hvctl.
+ */
+struct job {
+    int32_t child;
+    bool stopped;    /* the program */
+    bool stop_asked; /* of hvctl, by a signal */
+};
+/* Passes a signal on that hvctl has got. */
+void job_signal(struct job *job, const siginfo_t *info);
+/* Stops hvctl if it is time for it. */
+void job_stop(struct job *job);
 /* Blocks all signals that can be passed on, and SIGCHLD. */
 void signals_block(sigset_t *all, sigset_t *before);
 /* Ends like a child did; returns only the exit code. */

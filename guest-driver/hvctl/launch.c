@@ -96,16 +96,11 @@ bool launch_prepare(int fd, struct launch *launch)
     return !(launch->mlock || launch->prefault) || preload_prepare(launch->argv[0], launch->prefault);
 }
 
-static void complain_detach(int fd, uint32_t core, int err)
+static void complain_detach(uint32_t core, int err)
 {
-    struct ord_ioc_thread self;
-
     switch (err) {
     case EBUSY:
-        if (!device_stat(fd, (int32_t)gettid(), &self))
-            complain("already detached, to core %u", self.core);
-        else
-            complain("core %u is busy; 'hvctl ps' shows with what", core);
+        complain("core %u is busy; 'hvctl ps' shows with what", core);
         break;
     case ENODEV:
         complain("there is no core %u; 'hvctl info' lists the cores", core);
@@ -113,6 +108,11 @@ static void complain_detach(int fd, uint32_t core, int err)
     default:
         complain("cannot detach: %s", device_explain(err));
     }
+}
+
+void launch_release(int fd)
+{
+    device_attach(fd, 0); /* not detached, or no right to do so: nothing to do */
 }
 
 /* New threads go to the list's cores in turn: to the second one first if this thread takes the first. */
@@ -127,8 +127,11 @@ static int launch_group(int fd, const struct launch *launch)
     return device_group(fd, &group);
 }
 
-/* On any free core if there is no list, else on the first of it that is free. */
-static int launch_detach(int fd, const struct launch *launch, uint32_t *core)
+/*
+ * On any free core if there is no list, else on the first of it that is free. With `moves` the thread is
+ * detached already: any core is the one that it has.
+ */
+static int launch_place(int fd, const struct launch *launch, uint32_t flags, bool moves, uint32_t *core)
 {
     struct ord_ioc_detach detach;
     uint32_t i = 0;
@@ -136,10 +139,26 @@ static int launch_detach(int fd, const struct launch *launch, uint32_t *core)
 
     do {
         *core = launch->cores.count ? launch->cores.core[i] : ORD_CORE_ANY;
-        detach = (struct ord_ioc_detach){.core = *core, .prio = launch->prio, .flags = launch->flags};
-        err = device_detach(fd, &detach);
+        detach = (struct ord_ioc_detach){.core = *core, .prio = launch->prio, .flags = flags};
+        err = moves ? device_set(fd, 0, *core, launch->prio) : device_detach(fd, &detach);
     } while (err == EBUSY && ++i < launch->cores.count);
     return err;
+}
+
+static int launch_detach(int fd, const struct launch *launch, uint32_t *core)
+{
+    uint32_t flags = launch->flags;
+    struct ord_ioc_thread self;
+    int err = launch_place(fd, launch, flags, false, core);
+
+    if (err != EBUSY || device_stat(fd, (int32_t)gettid(), &self))
+        return err;
+    /* Another hvctl has detached it. Who traces goes on to do so. */
+    flags |= self.flags & ORD_DETACH_TRACE;
+    if (flags == self.flags)
+        return launch_place(fd, launch, flags, true, core);
+    err = device_attach(fd, 0);
+    return err ? err : launch_place(fd, launch, flags, false, core);
 }
 
 int launch_exec(int fd, const struct launch *launch)
@@ -154,10 +173,12 @@ int launch_exec(int fd, const struct launch *launch)
             return EXIT_RUN_FAILED;
         }
     }
-    if (launch->threads != LAUNCH_NEW) {
+    if (launch->threads == LAUNCH_NEW) {
+        launch_release(fd);
+    } else {
         err = launch_detach(fd, launch, &core);
         if (err) {
-            complain_detach(fd, core, err);
+            complain_detach(core, err);
             return EXIT_RUN_FAILED;
         }
     }

@@ -9,7 +9,7 @@
 
 #define TO_STRING(x)  #x
 #define AS_STRING(x)  TO_STRING(x)
-#define HVCTL_VERSION "hvctl 1.0.0, ABI " AS_STRING(ORD_ABI_MAJOR) "." AS_STRING(ORD_ABI_MINOR)
+#define HVCTL_VERSION "hvctl " OUTRIDER_VERSION ", ABI " AS_STRING(ORD_ABI_MAJOR) "." AS_STRING(ORD_ABI_MINOR)
 
 const char *argp_program_version = HVCTL_VERSION;
 

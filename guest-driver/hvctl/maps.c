@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
 #include "tracer.h"
 
 void maps_forget(struct maps *maps)
@@ -35,7 +36,8 @@ static void maps_read(struct maps *maps, int32_t pid)
             !name)
             continue;
         line[strcspn(line, "\n")] = '\0';
-        map.name = strdup(line + name);
+        map.name = grow(NULL, strlen(line + name) * TEXT_ESCAPE_FACTOR + 1, 1);
+        text_escape(map.name, strlen(line + name) * TEXT_ESCAPE_FACTOR + 1, line + name, SIZE_MAX);
         maps->map = grow(maps->map, maps->count + 1, sizeof(map));
         maps->map[maps->count++] = map;
     }

@@ -2,8 +2,8 @@
 /*
  * hvctl run --mlock, --prefault: locked memory does not outlive execve(), so the program itself has to lock
  * it. libdetach-prefault.so does that for programs that do not, before their main(); the dynamic linker loads
- * it by LD_PRELOAD. It acts only in the process that was started here, which it knows by its id, not in those
- * that inherit the environment.
+ * it by LD_PRELOAD. It acts only in the process that was started here, which it knows by its id, and in what
+ * that process executes in its place; others that inherit the environment are rid of both variables.
  */
 #include <elf.h>
 #include <errno.h>
@@ -11,7 +11,10 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "hvctl.h"
@@ -39,6 +42,24 @@ static bool find_program(const char *name, char path[PATH_MAX])
     return false;
 }
 
+/*
+ * Whether it gets rights of its own when it is executed, as Linux decides it (bprm_fill_uid(),
+ * cap_bprm_creds_from_file()): AT_SECURE is set then, and the dynamic linker ignores LD_PRELOAD.
+ */
+static bool is_secure(int fd, const struct stat *info)
+{
+    struct statvfs system;
+    char value[64];
+
+    if (fstatvfs(fd, &system) || system.f_flag & ST_NOSUID || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) > 0)
+        return false;
+    if (info->st_mode & S_ISUID && info->st_uid != getuid())
+        return true;
+    if ((info->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && info->st_gid != getgid())
+        return true;
+    return getuid() && fgetxattr(fd, "security.capability", value, sizeof(value)) > 0;
+}
+
 /* What is wrong with it, or NULL; "" if that is for execve() to say. A script is its interpreter. */
 static const char *check_program(const char *path, int depth)
 {
@@ -55,9 +76,7 @@ static const char *check_program(const char *path, int depth)
 
     if (fd < 0 || fstat(fd, &info) || (size = read(fd, &head, sizeof(head) - 1)) < 4)
         goto out;
-    if (getuid() && info.st_mode & (S_ISUID | S_ISGID)) {
-        problem = "is a set-user-id program";
-    } else if (head.text[0] == '#' && head.text[1] == '!' && depth < 4) {
+    if (head.text[0] == '#' && head.text[1] == '!' && depth < 4) {
         interpreter = head.text + 2 + strspn(head.text + 2, " \t");
         rest = interpreter + strcspn(interpreter, " \t\n");
         *rest = '\0';
@@ -65,6 +84,10 @@ static const char *check_program(const char *path, int depth)
     } else if (size >= (ssize_t)sizeof(head.elf) && !memcmp(head.elf.e_ident, ELFMAG, SELFMAG) &&
                head.elf.e_ident[EI_CLASS] == ELFCLASS64) {
         problem = "is a static program";
+        if (is_secure(fd, &info)) {
+            problem = "has rights of its own (set-user-id, set-group-id or file capabilities)";
+            goto out;
+        }
         for (int i = 0; i < head.elf.e_phnum; i++)
             if (pread(fd, &segment, sizeof(segment),
                       (off_t)(head.elf.e_phoff + (size_t)i * head.elf.e_phentsize)) == sizeof(segment) &&

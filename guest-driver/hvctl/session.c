@@ -37,9 +37,9 @@ static void session_stop(struct session *session, int32_t tid, int status, bool 
     switch (event) {
     case PTRACE_EVENT_EXEC:
         if (first_detached) {
-            tracer_add(&session->tracer, session->child, session->child);
+            tracer_add(&session->tracer, session->job.child, session->job.child);
             /* From here on events are recorded: those of the program, none of hvctl's. */
-            tracer_take(&session->tracer, session->child, false);
+            tracer_take(&session->tracer, session->job.child, false);
         }
         if (!session->start)
             session->start = ticks_now();
@@ -47,7 +47,7 @@ static void session_stop(struct session *session, int32_t tid, int status, bool 
         break;
     case PTRACE_EVENT_CLONE:
         if (!ptrace(PTRACE_GETEVENTMSG, tid, NULL, &message))
-            tracer_add(&session->tracer, session->child, (int32_t)message);
+            tracer_add(&session->tracer, session->job.child, (int32_t)message);
         signal = 0;
         break;
     case PTRACE_EVENT_EXIT:
@@ -56,9 +56,11 @@ static void session_stop(struct session *session, int32_t tid, int status, bool 
         break;
     case PTRACE_EVENT_STOP:
         if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) {
+            session->job.stopped = true;
             ptrace(PTRACE_LISTEN, tid, NULL, NULL);
             return;
         }
+        session->job.stopped = false;
         signal = 0;
         break;
     default:
@@ -76,7 +78,7 @@ static bool session_ended(struct session *session, int *status, bool first_detac
     while ((tid = waitpid(-1, &state, WNOHANG | __WALL)) > 0) {
         if (WIFSTOPPED(state)) {
             session_stop(session, tid, state, first_detached);
-        } else if (tid == session->child) {
+        } else if (tid == session->job.child) {
             *status = state;
             return true;
         }
@@ -89,11 +91,8 @@ static void session_wait(struct session *session, const sigset_t *all)
     struct timespec timeout = {.tv_nsec = POLL_NS};
     siginfo_t info;
 
-    if (sigtimedwait(all, &info, &timeout) < 0 || info.si_signo == SIGCHLD)
-        return;
-    /* The terminal's and the kernel's own go to the whole group anyway. */
-    if (info.si_code != SI_KERNEL)
-        kill(session->child, info.si_signo);
+    if (sigtimedwait(all, &info, &timeout) >= 0)
+        job_signal(&session->job, &info);
 }
 
 static void session_child(int fd, const struct launch *launch, const int go[2], const sigset_t *before)
@@ -116,29 +115,31 @@ int session_run(struct session *session, const struct launch *launch)
     int go[2], status = -1, err, signal;
 
     signals_block(&all, &before);
-    if (pipe(go) || (session->child = fork()) < 0) {
+    launch_release(session->tracer.fd);
+    if (pipe(go) || (session->job.child = fork()) < 0) {
         complain("cannot start a process: %s", strerror(errno));
         return -1;
     }
-    if (!session->child)
+    if (!session->job.child)
         session_child(session->tracer.fd, launch, go, &before);
     close(go[0]);
-    if (ptrace(PTRACE_SEIZE, session->child, NULL, (void *)options)) {
+    if (ptrace(PTRACE_SEIZE, session->job.child, NULL, (void *)options)) {
         complain("cannot trace the program: %s", strerror(errno));
         close(go[1]);
-        waitpid(session->child, NULL, 0);
+        waitpid(session->job.child, NULL, 0);
         return -1;
     }
     if (write(go[1], "", 1) != 1)
         complain("cannot start the program: %s", strerror(errno));
     close(go[1]);
     while (!session_ended(session, &status, first_detached)) {
+        job_stop(&session->job);
         err = tracer_poll(&session->tracer);
         if (err)
             session->error = err;
         signal = session->tick ? session->tick(session) : 0;
         if (signal)
-            kill(session->child, signal);
+            kill(session->job.child, signal);
         session_wait(session, &all);
     }
     return status;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * hvctl run --stat: the program runs in a child, and hvctl stays to report. It stays out of the way: the
- * child is in the same process group, so that the terminal's signals reach it directly; signals that were
- * sent to hvctl alone are passed on; when the terminal stops both, hvctl stops after the program, for the
- * shell to see; when the program dies of a signal, hvctl dies of the same one.
+ * hvctl run --stat: the program runs in a child, and hvctl stays to report. It stays out of the way, in
+ * Linux: the child is in the same process group, so that the terminal's signals reach it directly; signals
+ * that were sent to hvctl alone are passed on; when the terminal stops both, hvctl stops after the program,
+ * for the shell to see; when the program dies of a signal, hvctl dies of the same one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,12 +12,17 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hvctl.h"
 
-static void report_text(FILE *out, const struct ord_ioc_list *ended, int status)
+#define LOOK_FIRST_NS 10000000
+#define LOOK_LAST_NS  900000000
+
+static void report_text(FILE *out, const struct ord_ioc_list *ended, unsigned long others, int status)
 {
     if (WIFSIGNALED(status))
         fprintf(out, "%-26s %d (%s)\n", "ended by signal", WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -26,9 +31,13 @@ static void report_text(FILE *out, const struct ord_ioc_list *ended, int status)
     if (ended->lost)
         fprintf(out, "%-26s %u\n", "threads before these", ended->lost);
     threads_print(out, ended);
+    if (others)
+        fprintf(out, "%-26s %lu or more; --threads=all detaches them, too\n", "other threads, in Linux",
+                others);
 }
 
-static void report_json(FILE *out, const struct ord_ioc_list *ended, char **argv, int status)
+static void report_json(FILE *out, const struct ord_ioc_list *ended, char **argv, unsigned long others,
+                        int status)
 {
     json_t *root = thread_json(&ended->thread[ended->count - 1]), *command = json_array();
 
@@ -36,6 +45,7 @@ static void report_json(FILE *out, const struct ord_ioc_list *ended, char **argv
     for (char **arg = argv; *arg; arg++)
         json_array_append_new(command, json_string(*arg) ?: json_string("?"));
     json_object_set_new(root, "lost", json_integer(ended->lost));
+    json_object_set_new(root, "in_linux", json_integer((json_int_t)others));
     json_object_set_new(root, "command", command);
     json_object_set_new(root, "exit_status",
                         WIFEXITED(status) ? json_integer(WEXITSTATUS(status)) : json_null());
@@ -43,17 +53,20 @@ static void report_json(FILE *out, const struct ord_ioc_list *ended, char **argv
     json_print(out, root);
 }
 
-static void report(int fd, FILE *out, const struct launch *launch, bool json, int status)
+/* threads: as many as it had at a time. */
+static void report(int fd, FILE *out, const struct launch *launch, bool json, unsigned long threads,
+                   int status)
 {
     static struct ord_ioc_list ended;
+    unsigned long others = launch->threads == LAUNCH_MAIN && threads ? threads - 1 : 0;
 
     /* Nothing is known of one that could not be detached; it has said so itself. */
     if (!device_ended(fd, &ended) || !ended.count)
         return;
     if (json)
-        report_json(out, &ended, launch->argv, status);
+        report_json(out, &ended, launch->argv, others, status);
     else
-        report_text(out, &ended, status);
+        report_text(out, &ended, others, status);
     fflush(out);
 }
 
@@ -67,41 +80,69 @@ void signals_block(sigset_t *all, sigset_t *before)
     sigprocmask(SIG_BLOCK, all, before);
 }
 
-/* Looks at the child: true when it has ended; *stopped says whether it is stopped otherwise. */
-static bool child_ended(pid_t child, int *status, bool *stopped)
+void job_signal(struct job *job, const siginfo_t *info)
 {
-    while (waitpid(child, status, WNOHANG | WUNTRACED | WCONTINUED) == child) {
+    if (info->si_signo == SIGCHLD)
+        return;
+    if (info->si_signo == SIGTSTP || info->si_signo == SIGTTIN || info->si_signo == SIGTTOU)
+        job->stop_asked = true;
+    else if (info->si_signo == SIGCONT)
+        job->stop_asked = false;
+    /* The terminal's and the kernel's own go to the whole group anyway. */
+    if (info->si_code != SI_KERNEL)
+        kill(job->child, info->si_signo);
+}
+
+void job_stop(struct job *job)
+{
+    if (!job->stopped || !job->stop_asked)
+        return;
+    job->stop_asked = false;
+    raise(SIGSTOP);
+}
+
+/* Looks at the child: true when it has ended. */
+static bool child_ended(struct job *job, int *status)
+{
+    while (waitpid(job->child, status, WNOHANG | WUNTRACED | WCONTINUED) == job->child) {
         if (WIFEXITED(*status) || WIFSIGNALED(*status))
             return true;
-        *stopped = WIFSTOPPED(*status);
+        job->stopped = WIFSTOPPED(*status);
     }
     return false;
 }
 
-static int child_wait(pid_t child, const sigset_t *all)
+/* How many threads the child has now; a folder has a link from each one in it. */
+static unsigned long child_threads(pid_t child)
 {
-    bool stopped = false, stop_asked = false;
+    char path[64];
+    struct stat info;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", child);
+    return !stat(path, &info) && info.st_nlink > 2 ? info.st_nlink - 2 : 0;
+}
+
+/* *threads: the most that were seen at a time, in looks that come less and less often, down to one a second.
+ */
+static int child_wait(struct job *job, const sigset_t *all, unsigned long *threads)
+{
+    struct timespec timeout = {.tv_nsec = LOOK_FIRST_NS};
+    unsigned long now;
     siginfo_t info;
     int status;
 
-    while (!child_ended(child, &status, &stopped)) {
-        /*
-         * Ctrl-Z: stop too, for the shell to see, but only when the program has tidied up and stopped.
-         * One that somebody stops alone is none of our business: he will not continue us.
-         */
-        if (stopped && stop_asked) {
-            stop_asked = false;
-            raise(SIGSTOP);
-        }
-        if (sigwaitinfo(all, &info) < 0 || info.si_signo == SIGCHLD)
+    while (!child_ended(job, &status)) {
+        job_stop(job);
+        now = child_threads(job->child);
+        if (now > *threads)
+            *threads = now;
+        if (sigtimedwait(all, &info, &timeout) >= 0) {
+            job_signal(job, &info);
             continue;
-        if (info.si_signo == SIGTSTP || info.si_signo == SIGTTIN || info.si_signo == SIGTTOU)
-            stop_asked = true;
-        else if (info.si_signo == SIGCONT)
-            stop_asked = false;
-        /* The terminal's and the kernel's own go to the whole group anyway. */
-        if (info.si_code != SI_KERNEL)
-            kill(child, info.si_signo);
+        }
+        timeout.tv_nsec *= 2;
+        if (timeout.tv_nsec > LOOK_LAST_NS)
+            timeout.tv_nsec = LOOK_LAST_NS;
     }
     return status;
 }
@@ -125,7 +166,9 @@ int end_like(int status)
 int supervise(int fd, const struct launch *launch, const struct summary *summary)
 {
     FILE *out = summary->path ? fopen(summary->path, "we") : stderr;
-    pid_t child, parent = getpid();
+    pid_t parent = getpid();
+    unsigned long threads = 0;
+    struct job job = {0};
     struct sigaction default_action = {.sa_handler = SIG_DFL}, child_action;
     sigset_t all, before;
     int status;
@@ -137,12 +180,13 @@ int supervise(int fd, const struct launch *launch, const struct summary *summary
     signals_block(&all, &before);
     /* If it is ignored, children vanish with their exit status. */
     sigaction(SIGCHLD, &default_action, &child_action);
-    child = fork();
-    if (child < 0) {
+    launch_release(fd);
+    job.child = fork();
+    if (job.child < 0) {
         complain("cannot fork: %s", strerror(errno));
         return EXIT_RUN_FAILED;
     }
-    if (!child) {
+    if (!job.child) {
         /* It is not to outlive the one who reports on it. */
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
@@ -151,8 +195,8 @@ int supervise(int fd, const struct launch *launch, const struct summary *summary
         sigprocmask(SIG_SETMASK, &before, NULL);
         _exit(launch_exec(fd, launch));
     }
-    status = child_wait(child, &all);
-    report(fd, out, launch, summary->json, status);
+    status = child_wait(&job, &all, &threads);
+    report(fd, out, launch, summary->json, threads, status);
     if (out != stderr && fclose(out))
         complain("%s: %s", summary->path, strerror(errno));
     return end_like(status);

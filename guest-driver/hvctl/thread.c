@@ -5,6 +5,7 @@
 
 #include "aarch64/ticks.h"
 #include "hvctl.h"
+#include "text.h"
 
 static const struct counter {
     const char *name; /* in JSON */
@@ -92,10 +93,10 @@ void thread_flags(uint32_t flags, char *text, size_t size)
                 (size_t)snprintf(text + length, size - length, "%s%s", length ? "," : "", flag_names[i].name);
 }
 
-/* The kernel terminates it, but this is another program's data. */
-static void thread_comm(const struct ord_ioc_thread *thread, char comm[sizeof(thread->comm) + 1])
+/* A thread may give itself any name. */
+void thread_comm(const struct ord_ioc_thread *thread, char comm[THREAD_COMM_SIZE])
 {
-    snprintf(comm, sizeof(thread->comm) + 1, "%.*s", (int)sizeof(thread->comm), thread->comm);
+    text_escape(comm, THREAD_COMM_SIZE, thread->comm, sizeof(thread->comm));
 }
 
 static void causes_print(FILE *out, const struct ord_ioc_thread *thread)
@@ -110,7 +111,7 @@ static void causes_print(FILE *out, const struct ord_ioc_thread *thread)
 /* One line per value. */
 void thread_print(FILE *out, const struct ord_ioc_thread *thread)
 {
-    char comm[sizeof(thread->comm) + 1], flags[32];
+    char comm[THREAD_COMM_SIZE], flags[32];
 
     thread_comm(thread, comm);
     thread_flags(thread->flags, flags, sizeof(flags));
@@ -161,11 +162,11 @@ static json_t *stats_json(const struct ord_stats *stats)
 
 json_t *thread_json(const struct ord_ioc_thread *thread)
 {
-    char comm[sizeof(thread->comm) + 1];
+    char comm[THREAD_COMM_SIZE];
 
     thread_comm(thread, comm);
     return json_pack("{s:i, s:i, s:o, s:s, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:o, s:o}", "tid", thread->tid,
-                     "pid", thread->tgid, "comm", json_string(comm) ?: json_string("?"), "state",
+                     "pid", thread->tgid, "comm", json_string(comm), "state",
                      thread_state_name(thread->state), "core", (json_int_t)thread->core, "prio",
                      (json_int_t)thread->prio, "context", (json_int_t)thread->context, "flags",
                      flags_json(thread->flags), "forwards", (json_int_t)thread->forwards, "recaptures",

@@ -19,7 +19,7 @@ long syscall_number(const char *name);     /* or -1 */
 struct map {
     uint64_t start, end, offset;
     char perms[5];
-    char *name; /* "" if it has none */
+    char *name; /* "" if it has none; escaped */
 };
 
 struct maps {
@@ -72,7 +72,7 @@ void tracer_free(struct tracer *tracer);
 /* session.c */
 struct session {
     struct tracer tracer; /* first */
-    int32_t child;
+    struct job job;
     uint64_t start; /* ticks at which the program began; 0: it has not */
     int error;      /* of the trace */
     /* After each look at the traces, some 20 times a second; a signal to be sent to the program, or 0. */

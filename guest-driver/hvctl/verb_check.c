@@ -24,6 +24,7 @@ enum { OPTION_WARMUP = 0x100, OPTION_DURATION, OPTION_MARKER };
 #define MARKER_DEFAULT  "sched_yield"
 #define WARMUP_DEFAULT  1.0
 #define ADDRESSES_SHOWN 4
+#define OBSERVED_MIN    0.001 /* seconds; less says nothing, unless the program itself has marked its end */
 /* A program that has been told to end by SIGTERM is ended after that many looks. */
 #define TICKS_TO_KILL 100
 
@@ -50,6 +51,7 @@ struct check {
     size_t count;
     uint64_t begin, end; /* 0: not yet */
     int32_t marker_tid;
+    bool marked; /* the second call of the marker has come */
     unsigned long warmup_events, events;
     uint64_t lost, away;
     long locked_kib, size_kib; /* at the beginning of the steady part */
@@ -119,7 +121,7 @@ static void read_locked(struct check *check)
     char path[64], line[128];
     FILE *file;
 
-    snprintf(path, sizeof(path), "/proc/%d/status", check->session.child);
+    snprintf(path, sizeof(path), "/proc/%d/status", check->session.job.child);
     file = fopen(path, "re");
     if (!file)
         return;
@@ -201,6 +203,7 @@ static bool check_marker(struct check *check, int32_t tid, const struct ord_trac
     } else if (!check->end || entry->time < check->end) {
         check->end = entry->time;
         check->finished = true;
+        check->marked = true;
     }
     return true;
 }
@@ -221,7 +224,7 @@ static void check_event(struct tracer *tracer, const struct tracer_thread *threa
         return;
     }
     /* Its end is no disturbance, and shows that it was on its core until then. */
-    if (exits && thread->tid == check->session.child && entry->time >= check->begin) {
+    if (exits && thread->tid == check->session.job.child && entry->time >= check->begin) {
         check->end = entry->time;
         check->finished = true;
         return;
@@ -243,7 +246,7 @@ static void check_lost(struct tracer *tracer, const struct tracer_thread *thread
 static bool is_detached(const struct check *check)
 {
     static struct ord_ioc_list list;
-    const struct target target = {.pid = check->session.child};
+    const struct target target = {.pid = check->session.job.child};
     int count = target_threads(check->session.tracer.fd, &target, &list);
 
     for (int i = 0; i < count; i++)
@@ -277,7 +280,7 @@ static void check_ending(struct session *session, int32_t tid)
 {
     struct check *check = (struct check *)session;
 
-    if (tid != session->child || check->finished || !check->begin)
+    if (tid != session->job.child || check->finished || !check->begin)
         return;
     check->end = ticks_now();
     check->finished = true;
@@ -442,24 +445,42 @@ static void print_json(const struct check *check, FILE *out)
                               (json_int_t)check->locked_kib, "findings", findings));
 }
 
+/* Said on standard error, too, if the report goes elsewhere. */
+static void no_verdict(const struct check *check, FILE *out, const char *problem)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text), "none: %s", problem);
+    if (check->json)
+        json_print(out, json_pack("{s:n, s:s, s:I, s:f}", "undisturbed", "verdict", text, "warmup_events",
+                                  (json_int_t)check->warmup_events, "seconds", steady_seconds(check)));
+    else
+        fprintf(out, "verdict: %s\n", text);
+    if (out != stderr)
+        complain("no verdict: %s", problem);
+}
+
 static int report(struct check *check, FILE *out, int status)
 {
+    char problem[128] = "";
+
     if (check->session.error) {
         complain("cannot trace: %s", device_explain(check->session.error));
         return EXIT_RUN_FAILED;
     }
     if (!check->session.start) /* has said so itself */
         return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_RUN_FAILED;
-    if (!check->seen) {
-        complain("no verdict: no thread of it was ever detached");
-        return EXIT_RUN_FAILED;
-    }
-    if (!check->begin) {
-        if (check->marker >= 0)
-            complain("no verdict: it has never called %s", check->marker_name);
-        else
-            complain("no verdict: it ended before the warm-up of %g s was over", check->warmup);
-        return EXIT_RUN_FAILED;
+    if (!check->seen)
+        snprintf(problem, sizeof(problem), "no thread of it was ever detached");
+    else if (!check->begin && check->marker >= 0)
+        snprintf(problem, sizeof(problem), "it has never called %s", check->marker_name);
+    else if (!check->begin)
+        snprintf(problem, sizeof(problem), "it ended before the warm-up of %g s was over", check->warmup);
+    else if (!check->marked && steady_seconds(check) < OBSERVED_MIN)
+        snprintf(problem, sizeof(problem), "it ended with the warm-up: nothing was observed");
+    if (*problem) {
+        no_verdict(check, out, problem);
+        return EXIT_NO_VERDICT;
     }
     qsort(check->finding, check->count, sizeof(*check->finding), finding_compare);
     if (check->json)
@@ -492,8 +513,8 @@ int verb_check(int argc, char **argv)
         .args_doc = "[--] COMMAND [ARGUMENT...]",
         .doc = "Runs COMMAND detached and says what disturbed it after its warm-up, and what it would have "
                "to change.\v"
-               "Exit status: 0 if it was undisturbed, 1 if not, 125 if there is no verdict, 126 and 127 as "
-               "run, 2 after wrong usage.",
+               "Exit status: 0 if it was undisturbed, 1 if not, 3 if there is no verdict, since nothing was "
+               "observed; 125 if hvctl fails, 126 and 127 as run, 2 after wrong usage.",
         .children = children,
     };
     static struct check check = {.launch = LAUNCH_DEFAULT,

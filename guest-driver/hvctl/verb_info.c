@@ -19,6 +19,9 @@ static const struct feature {
     {ORD_FEATURE_HW_TLB, "hw-tlb", "TLB invalidation in hardware"},
     {ORD_FEATURE_SHARED, "shared", "shared cores"},
     {ORD_FEATURE_LOG, "log", "log"},
+    {ORD_FEATURE_SLEEP, "sleep", "sleeps"},
+    {ORD_FEATURE_IRQ, "irq", "interrupts of devices"},
+    {ORD_FEATURE_NOTIFY, "notify", "channels to host tasks"},
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)

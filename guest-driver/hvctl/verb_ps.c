@@ -18,7 +18,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static void print_table(const struct ord_ioc_list *list)
 {
-    char flags[32];
+    char comm[THREAD_COMM_SIZE], flags[32];
 
     printf("%7s %7s %4s %4s %-8s %-8s %10s %10s %10s %s\n", "TID", "PID", "CORE", "PRIO", "STATE", "FLAGS",
            "SYSCALLS", "FAULTS", "SIGNALS", "COMMAND");
@@ -26,9 +26,10 @@ static void print_table(const struct ord_ioc_list *list)
         const struct ord_ioc_thread *t = &list->thread[i];
 
         thread_flags(t->flags, flags, sizeof(flags));
-        printf("%7d %7d %4u %4u %-8s %-8s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %.*s\n", t->tid, t->tgid,
+        thread_comm(t, comm);
+        printf("%7d %7d %4u %4u %-8s %-8s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %s\n", t->tid, t->tgid,
                t->core, t->prio, thread_state_name(t->state), flags, t->stats.syscalls, t->stats.faults,
-               t->cause_count[ORD_CAUSE_SIGNAL], (int)sizeof(t->comm), t->comm);
+               t->cause_count[ORD_CAUSE_SIGNAL], comm);
     }
 }
 

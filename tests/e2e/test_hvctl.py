@@ -10,6 +10,8 @@ from hvctl import Hvctl
 from machine import TOP, Guest
 
 FAILED = 125  # hvctl itself, not the program
+NO_VERDICT = 3  # of check
+NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups"
 
 # wait_threads N: until there are N detached threads, each on its core.
 # wait_ps PATTERN: until `hvctl ps` has it.
@@ -94,7 +96,9 @@ def test_cyclictest(guest):
     cores = {core["core"]: core for core in info["cores"]}
     assert all(cores[n]["contexts"] == 1 and cores[n]["shared"] for n in (2, 3)), cores
     assert all(cores[n]["contexts"] == 0 and not cores[n]["shared"] for n in (0, 1)), cores
-    assert {"shared", "log"} <= set(info["features"]), info["features"]
+    header = (TOP / "abi/outrider/detach.h").read_text()
+    features = {name.lower().replace("_", "-") for name in re.findall(r"#define ORD_FEATURE_(\w+)", header)}
+    assert set(info["features"]) == features, info["features"]
     # one sleep per loop, at least
     assert last["exit_status"] == 0 and last["state"] == "ended" and last["tid"] != last["pid"], last
     assert last["stats"]["sleeps"] >= 500, last
@@ -142,12 +146,22 @@ def test_threads_results(guest):
 def test_summary_of_many_threads(guest):
     """130 threads that live for a moment, and 10 before them: the last 128 are in the summary, with the number of the others."""
     stat = guest.json("hvctl run --threads new --cores 2,3 --stat=/tmp/stat --json -- threads 2600 >/dev/null; cat /tmp/stat", timeout=300)
+    assert stat["in_linux"] == 0, stat
     assert stat["exit_status"] == 0, stat
     assert len(stat["threads"]) == 128 and stat["lost"] == 12, (len(stat["threads"]), stat["lost"])
     assert len({t["tid"] for t in stat["threads"]}) == 128 and all(t["state"] == "ended" for t in stat["threads"])
     assert all(t["stats"]["runs"] for t in stat["threads"]), stat["threads"]
     text = guest.ok("hvctl run --threads all --stat -- steady --threads 2 --calls 5 2>&1 >/dev/null")
     assert text.count("state                      ended") == 3 and "all threads                3" in text, text
+    assert "in Linux" not in text, text
+
+
+def test_summary_of_threads_in_linux(guest):
+    """With only the first thread detached the summary says that there were others."""
+    out = guest.ok("for how in '--json' ''; do hvctl run --stat=/tmp/stat $how -- steady --threads 3 --seconds 2 >/dev/null && cat /tmp/stat; done")
+    stat, end = json.JSONDecoder().raw_decode(out)
+    assert stat["in_linux"] == 3 and len(stat["threads"]) == 1, stat
+    assert re.search(r"other threads, in Linux +3 or more; --threads=all", out[end:]), out
 
 
 @pytest.mark.parametrize(
@@ -163,6 +177,8 @@ def test_summary_of_many_threads(guest):
         ("--cores 0-99 -- touch", ["list"]),
         ("--threads some -- touch", ["main", "new", "all", "'some'"]),
         ("--prefault -- busybox touch", ["static", "mlockall"]),
+        ("--mlock -- $(f=/tmp/owner; cp /bin/touch $f; chown 65534 $f; chmod 4755 $f; echo $f)", ["rights of its own"]),
+        ("--mlock -- $(f=/tmp/group; cp /bin/touch $f; chgrp 65534 $f; chmod 2755 $f; echo $f)", ["rights of its own"]),
     ],
 )
 def test_run_refuses(guest, arguments, words):
@@ -199,8 +215,83 @@ def test_mlock(guest):
     plain, mlock, prefault, child, executed = map(int, out.split())
     assert plain == 0 and child == 0 and mlock > 1000 and executed > 1000, out
     assert prefault >= mlock + 4096, out
+    # What brought the lock does not go on to children, by whichever way they begin: fork() in a shell, and in front of a
+    # static program. The user's own list stays.
+    env = "sh -c 'env; (env); timeout 60 busybox env'"
+    clean = guest.ok(f"LD_PRELOAD=libm.so.6 hvctl run --mlock -- {env} | grep -c '^LD_PRELOAD=libm.so.6$'; hvctl run --mlock -- {env} | grep -c 'HVCTL_PREFAULT\\|LD_PRELOAD'; hvctl run --mlock -- timeout 60 busybox env | grep -c 'HVCTL_PREFAULT\\|LD_PRELOAD'; true")
+    assert clean.split() == ["3", "0", "0"], clean
     result = guest.run("ulimit -l 64; setpriv --bounding-set -ipc_lock --inh-caps -ipc_lock hvctl run --mlock -- echo ran")
     assert result.status == FAILED and result.out == "" and "ulimit -l" in result.err, result.explain()
+
+
+def test_mlock_and_capabilities(guest):
+    """The dynamic linker ignores LD_PRELOAD for a program with file capabilities: another user is told so. Root gains nothing by them."""
+    out = guest.run(
+        "f=/tmp/capable; cp /bin/echo $f\n"
+        # setxattr(): capabilities of version 2, effective: CAP_NET_RAW
+        "perl -e '($f = shift, $n = \"security.capability\", $v = pack(\"V5\", 0x02000001, 1 << 13, 0, 0, 0)); syscall(5, $f, $n, $v, 20, 0) and die' $f || exit 1\n"
+        "chmod 666 /dev/hvdetach; ulimit -l unlimited\n"
+        f"{NOBODY} hvctl run --mlock -- $f ran; echo $?; {NOBODY} --no-new-privs hvctl run --mlock -- $f ran; echo $?; hvctl run --mlock -- $f ran; chmod 664 /dev/hvdetach; rm $f"
+    )
+    assert out.out == f"{FAILED}\nran\n0\nran\n" and "rights of its own" in out.err, out.explain()
+
+
+def test_takes_over(guest):
+    """An hvctl in a process that another one has detached: its options hold, with the same flags or others."""
+    under = "hvctl run --core 3 -- "
+    out = guest.ok(
+        HELPERS + "show() { wait_threads 1; hvctl ps --json; kill -9 $pid; wait $pid; wait_threads 0; }\n"
+        f"{under} hvctl run -- busy-loop >/dev/null & pid=$!; show\n"
+        f"{under} hvctl run --core 2 --prio 7 -- busy-loop >/dev/null & pid=$!; show\n"
+        f"{under} hvctl run --shared --sigdebug --core 3 -- busy-loop >/dev/null & pid=$!; show\n"
+    )
+    seen = [(t["core"], t["prio"], t["flags"]) for t in (p["threads"][0] for p in parts(out))]
+    assert seen == [(3, 100, []), (2, 7, []), (3, 100, ["shared", "sigdebug"])], out
+    # One that stays as the program's parent leaves its core to it.
+    stat = guest.json(f"{under} hvctl run --core 3 --stat=/tmp/stat --json -- true; cat /tmp/stat")
+    assert stat["core"] == 3 and stat["exit_status"] == 0, stat
+    guest.ok(f"{under} hvctl run --threads all --cores 3 -- threads 50 && {under} hvctl run --threads new --cores 3 -- threads 50")
+    guest.ok(f"chmod 666 /dev/hvdetach; hvctl run -- {NOBODY} hvctl run -- true; s=$?; chmod 664 /dev/hvdetach; exit $s")
+
+
+def test_names_are_escaped(guest):
+    """What a thread calls itself cannot act on a terminal, nor can a file's name, of which a part is in the trace."""
+    name = "a\x1b[31m\\\x07\xffü"
+    shell = "$'/tmp/a\\e[31m\\\\\\a\\xff\\xc3\\xbc'"
+    out = guest.run(
+        HELPERS + f"cp $(command -v steady) {shell}; hvctl run -- {shell} --seconds 100 >/dev/null & pid=$!; wait_threads 1\n"
+        f"hvctl ps; hvctl stat $pid; hvctl ps --json; kill -9 $pid; wait $pid; hvctl trace --json -o /tmp/trace -- {shell} --faults 3 >/dev/null; cat /tmp/trace; rm {shell}"
+    )
+    shown = r"a\x1b[31m\\\x07\xffü"
+    assert out.status == 0 and name not in out.out and not re.search(r"[\x00-\x09\x0b-\x1f\x7f]|\\u00|\ufffd", out.out), repr(out.out)
+    assert re.search(re.escape(shown) + "$", out.out.splitlines()[1]), out.out
+    assert f"command                    {shown}\n" in out.out, out.out
+    assert f'"comm": {json.dumps(shown, ensure_ascii=False)}' in out.out, out.out
+    assert json.dumps(shown + "+0x", ensure_ascii=False)[:-1] in out.out, out.out
+
+
+JOB = """set -m
+state() { sed 's/.*) //; s/ .*//' /proc/$1/stat 2>/dev/null; }
+hvctl $how sleep 1000 & job=$!
+for try in $(seq 600); do pid=$(pgrep -x sleep) && hvctl ps | grep -q ' sleep$' && break; sleep 0.05; done
+for signal in TSTP CONT INT; do
+    kill -$signal -- -$job
+    for try in $(seq 600); do
+        case $signal:$(state $job):$(state $pid) in
+        TSTP:T:[tT] | CONT:[SR]:[SRD] | INT:Z: | INT::) echo $signal; break ;;
+        esac
+        sleep 0.05
+    done
+done
+kill -KILL -- -$job 2>/dev/null; wait $job
+"""
+
+
+@pytest.mark.parametrize("how", ["run --stat=/tmp/o --", "trace -o /tmp/o --", "check -o /tmp/o --"])
+def test_job_control(guest, how):
+    """Ctrl-Z stops both, for the shell to see, and they go on together; Ctrl-C ends both."""
+    script = guest.put("job.sh", JOB)
+    assert guest.run(f"how='{how}' bash {script} 2>/dev/null").out.split() == ["TSTP", "CONT", "INT"]
 
 
 def test_sigdebug(guest):
@@ -465,10 +556,30 @@ def test_check_in_linux(guest):
 
 
 def test_check_no_verdict(guest):
-    result = guest.run("hvctl check -- true; echo $?; hvctl check --after-marker=reboot -- busy-loop --iterations 1000; echo $?\n"
-                       "hvctl check -- /nonexistent; echo $?; hvctl check --core 0 -- true; echo $?")  # fmt: skip
-    assert result.out.split("\n")[-2] == "125" and [x for x in result.out.split() if x.isdigit() and len(x) == 3] == ["125", "125", "127", "125"], result.explain()
-    assert "warm-up" in result.err and "never called reboot" in result.err, result.explain()
+    """Nothing observed, no verdict: said in both forms, with a status of its own."""
+    runs = {
+        "--warmup 600 -- true": (NO_VERDICT, "it ended before the warm-up of 600 s was over"),
+        "--after-marker=reboot -- busy-loop --iterations 1000": (NO_VERDICT, "it has never called reboot"),
+        "--threads new -- true": (NO_VERDICT, "no thread of it was ever detached"),
+        "-- /nonexistent": (127, None),
+        "--core 0 -- true": (FAILED, None),
+    }
+    for arguments, (status, why) in runs.items():
+        result = guest.run(f"rm -f /tmp/check; hvctl check --json -o /tmp/check {arguments} >/dev/null; s=$?; cat /tmp/check; exit $s")
+        assert result.status == status and (not why or f"no verdict: {why}" in result.err), result.explain()
+        if why:
+            report = json.loads(result.out)
+            assert report["undisturbed"] is None and report["verdict"] == f"none: {why}" and report["seconds"] == 0, report
+    result = guest.run("hvctl check --warmup 600 -- true")
+    assert result.status == NO_VERDICT and result.err == "verdict: none: it ended before the warm-up of 600 s was over\n", result.explain()
+    # Its last call but the one that ends it: what is observed is the moment between them, unless the emulator was not
+    # scheduled in it.
+    for _ in range(20):
+        status, report = check(guest, "--prefault --after-marker=write -- steady")
+        assert (status == NO_VERDICT) == (report["undisturbed"] is None) == (report["seconds"] < 0.001), report
+        if status == NO_VERDICT:
+            break
+    assert report["verdict"] == "none: it ended with the warm-up: nothing was observed", report
     text = guest.run("hvctl check --after-marker -- steady --faults 9 --calls 3 2>&1; echo $?").out.splitlines()
     assert text[-1] == "1" and text[-2].startswith("verdict: DISTURBED"), text
     assert "system calls:" in text and "page faults:" in text, text
@@ -508,6 +619,13 @@ def test_completion(guest):
         known = set(re.findall(r"--[\w-]+", guest.ok(f"hvctl {verb} --help").split("Mandatory")[0]))
         known -= {"--usage", "--version", "--summary"}
         assert {re.sub("=.*", "", word) for word in options.split()} - {"--"} == known, (verb, options, known)
+    # Behind the program's name it is the program's turn, with and without --.
+    lines = ["run ec", "run --core 2 ec", "run --core = 2 --shared ec", "run --stat = /tmp/o -p 3 ec", "check --warmup 1 ec", "trace -- ec"]
+    for line in lines:
+        assert "echo" in guest.ok(complete + f"c hvctl {line}").split(), line
+    for line in ("run ls", "run --core = 2 ls", "run -- ls", "check --output f ls"):
+        assert "/etc/hostname" in guest.ok(complete + f"touch /etc/hostname; c hvctl {line} /etc/hostn").split(), line
+        assert not {"--core=", "--json"} & set(guest.ok(complete + f"c hvctl {line} -").split()), line
 
 
 def test_papers_script(guest):
