@@ -10,7 +10,7 @@ struct range {
     uint64_t base, size; /* bytes; base + size does not wrap */
 };
 
-#define RANGE_LIST_MAX 192
+#define RANGE_LIST_MAX 384
 
 /* Sorted by base, disjoint; neighbours that touch are one. */
 struct range_list {

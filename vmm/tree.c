@@ -80,8 +80,7 @@ static bool translate(const void *fdt, int bus, struct range *range)
     return range_valid(*range);
 }
 
-/* Entry `index` of a node's reg as it stands there; false behind its end. */
-static bool reg_entry(const void *fdt, int bus, int node, int index, struct range *range)
+bool tree_reg_local(const void *fdt, int bus, int node, int index, struct range *range)
 {
     int address_count = address_cells(fdt, bus), size_count = size_cells(fdt, bus), size;
     const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &size);
@@ -98,7 +97,7 @@ static bool reg_entry(const void *fdt, int bus, int node, int index, struct rang
 
 bool tree_reg(const void *fdt, int bus, int node, int index, struct range *range)
 {
-    return reg_entry(fdt, bus, node, index, range) && range_valid(*range) && translate(fdt, bus, range);
+    return tree_reg_local(fdt, bus, node, index, range) && range_valid(*range) && translate(fdt, bus, range);
 }
 
 bool tree_window(const void *fdt, int bus, int node, int index, struct range *range)
@@ -131,7 +130,7 @@ bool tree_reserved(const void *fdt, uint64_t limit, struct range_list *list)
     /* ranges is empty there: addresses are the machine's. Who has no reg is placed by the kernel. */
     fdt_for_each_subnode(node, fdt, bus)
     {
-        for (int i = 0; reg_entry(fdt, bus, node, i, &range); i++)
+        for (int i = 0; tree_reg_local(fdt, bus, node, i, &range); i++)
             if (!reserve(list, limit, range))
                 return false;
     }

@@ -50,6 +50,9 @@ uint64_t tree_cells(const fdt32_t *cells, int count);
  */
 bool tree_reg(const void *fdt, int bus, int node, int index, struct range *range);
 
+/* The same as it stands there, not checked: for nodes whose parent is no bus (/reserved-memory). */
+bool tree_reg_local(const void *fdt, int bus, int node, int index, struct range *range);
+
 /* Window `index` of the ranges property of `node` (whose parent is `bus`), as CPU addresses. */
 bool tree_window(const void *fdt, int bus, int node, int index, struct range *range);
 

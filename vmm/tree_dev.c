@@ -113,6 +113,30 @@ static int node_keep_supplies(void *fdt, int node)
     return 0;
 }
 
+/*
+ * Maps memory that firmware lets only a device's driver map (no-map), if this node is the device: the
+ * hypervisor does not count it as RAM. What no device refers to, nobody has.
+ */
+static void node_map_memory(struct vm *vm, const void *fdt, int node)
+{
+    int size, reserved = fdt_path_offset(fdt, "/reserved-memory");
+    const fdt32_t *cells = fdt_getprop(fdt, node, "memory-region", &size);
+    struct range range;
+
+    for (int i = 0; cells && i < size / 4; i++) {
+        int memory = fdt_node_offset_by_phandle(fdt, fdt32_ld(cells + i));
+        if (memory < 0 || fdt_parent_offset(fdt, memory) != reserved ||
+            !fdt_getprop(fdt, memory, "no-map", NULL))
+            continue;
+        for (int k = 0; tree_reg_local(fdt, reserved, memory, k, &range); k++) {
+            status_t status = range_valid(range) ? map_range(vm, range) : ORD_BAD_ADDRESS;
+            if (status != ORD_OK)
+                log_line("%s: its memory at 0x%lx cannot be mapped (%ld)", fdt_get_name(fdt, node, NULL),
+                         (unsigned long)range.base, (long)status);
+        }
+    }
+}
+
 /* Maps everything on a bus. Returns 1 after it deleted a node, else 0 or an error. */
 static int bus_map(struct vm *vm, void *fdt, int bus, int depth)
 {
@@ -129,6 +153,7 @@ static int bus_map(struct vm *vm, void *fdt, int bus, int depth)
             TREE_TRY(fdt_del_node(fdt, fdt_path_offset(fdt, path))); /* it may have moved */
             return 1;
         }
+        node_map_memory(vm, fdt, node);
         if (tree_is_type(fdt, node, "pci")) {
             node_map_windows(vm, fdt, bus, node);
         } else if (fdt_getprop(fdt, node, "ranges", NULL) && depth < DEPTH_MAX) {
@@ -158,17 +183,28 @@ static int hide_nodes(const struct config *config, void *fdt)
     return hide_list(config->hide, config->hide_size, fdt);
 }
 
-/* Parts of a core that the hypervisor does not give to a VM: counters, profiling, trace. */
+/*
+ * Parts of a core that the hypervisor does not give to a VM: counters, profiling, trace and debug. It keeps
+ * those with registers in memory (hypervisor/kern/platform.c says why); the others have no use without them.
+ */
 static bool core_device(const void *fdt, int node)
 {
     static const char *const kinds[] = {"arm,statistical-profiling-extension-v1",
                                         "arm,embedded-trace-extension", "arm,trace-buffer-extension"};
+    static const char *const starts[] = {"arm,cs", "arm,etm", "arm,etb", "arm,debug"};
     const char *name;
     int length;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (fdt_node_check_compatible(fdt, node, kinds[i]) == 0)
             return true;
+    for (int k = 0; (name = fdt_stringlist_get(fdt, node, "compatible", k, &length)); k++) {
+        for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+            if (strncmp(name, starts[i], strlen(starts[i])) == 0)
+                return true;
+        if (strstr(name, "coresight"))
+            return true;
+    }
     /* arm,cortex-a72-pmu, arm,armv8-pmuv3, arm,dsu-pmu, apple,…-pmu: no registers in memory */
     name = fdt_stringlist_get(fdt, node, "compatible", 0, &length);
     return name && strstr(name, "-pmu") && !fdt_getprop(fdt, node, "reg", NULL);

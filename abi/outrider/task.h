@@ -148,7 +148,7 @@ enum ord_power_op { ORD_POWER_OFF = 0, ORD_POWER_RESET = 1 };
 
 #define ORD_BOOTINFO_MAGIC 0x3162726fu /* "orb1" */
 #define ORD_CORES_MAX      32
-#define ORD_RESOURCES_MAX  32
+#define ORD_RESOURCES_MAX  208
 #define ORD_MODULES_MAX    8
 
 /* Capabilities that the first task starts with. */
@@ -158,11 +158,12 @@ enum ord_cap {
     ORD_CAP_CONSOLE = 2, /* the debug console */
     ORD_CAP_POWER = 3,
     ORD_CAP_IRQ_CONTROL = 4,
-    ORD_CAP_DEVICES = 5, /* memory object: all physical addresses that are not RAM; offset = address */
+    ORD_CAP_DEVICES = 5, /* memory object: all physical addresses that are not RAM, and memory that firmware
+                          * does not let an operating system map by itself (no-map); offset = address */
     ORD_CAP_THREAD = 6,  /* its first thread */
     ORD_CAP_RAM = 8,     /* resource i of type RAM has the capability ORD_CAP_RAM + its index */
-    ORD_CAP_FIRST_FREE = 48,
-    ORD_CAP_COUNT = 512,
+    ORD_CAP_FIRST_FREE = 112,
+    ORD_CAP_COUNT = 576,
 };
 
 enum ord_resource_type {

@@ -45,7 +45,28 @@ def config_compile(source, target):
     done = subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", str(target), str(source)],
                           stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise SetupError(f"the configuration {source} does not compile:\n{done.stderr.strip()}")
+        raise SetupError(f"{source} does not compile:\n{done.stderr.strip()}")
+
+
+def tree_with(argv, addition, work):
+    """A tree like the one that QEMU makes for these arguments, and what the file `addition` has in device-tree source.
+
+    Two UARTs, as the machine has; in QEMU's own tree dtc merges what is below a node of the same name.
+    """
+    own, source, merged = (work / name for name in ("machine.dtb", "machine.dts", "merged.dtb"))
+    at = argv.index("-machine") + 1
+    dump = [*argv[:at], f"{argv[at]},dumpdtb={own}", *argv[at + 1 :], "-serial", "null", "-serial", "null"]
+    for command in (dump, ["dtc", "-q", "-I", "dtb", "-O", "dts", "-o", str(source), str(own)]):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode:
+            raise SetupError(f"the machine's tree cannot be had: {done.stdout.strip()}")
+    # /memreserve/ comes first in a source
+    lines = required(addition, "the device-tree source of --tree").read_text().splitlines(keepends=True)
+    reserve = "".join(line for line in lines if line.startswith("/memreserve/"))
+    text = source.read_text().replace("/dts-v1/;", f"/dts-v1/;\n{reserve}", 1)
+    source.write_text(text + "".join(line for line in lines if not line.startswith("/memreserve/")))
+    config_compile(source, merged)
+    return merged
 
 
 def _quote(text):

@@ -7,7 +7,7 @@
 #include "types.h"
 #include <outrider/task.h>
 
-#define PLATFORM_RANGES_MAX 16
+#define PLATFORM_RANGES_MAX 96
 
 struct range {
     uint64_t base, size;
@@ -18,9 +18,13 @@ struct platform {
     uint64_t dtb_base, dtb_size;
     struct range ram[PLATFORM_RANGES_MAX]; /* ascending, page-aligned */
     uint32_t ram_count;
-    struct range reserved[PLATFORM_RANGES_MAX]; /* by the tree: memreserve is not given away */
+    struct range firmware[PLATFORM_RANGES_MAX]; /* memory that must not be touched: in no range of `ram` */
+    uint32_t firmware_count;
+    struct range reserved[PLATFORM_RANGES_MAX]; /* RAM with contents, or for a device */
     uint32_t reserved_count;
-    struct range gicd, gicr, gits;
+    struct range gicd, gicr;                  /* of the redistributors the first region */
+    struct range device[PLATFORM_RANGES_MAX]; /* registers that nobody else may have */
+    uint32_t device_count;
     uint64_t mpidr[ORD_CORES_MAX];
     uint32_t core_count;
     bool psci_smc; /* conduit of the machine's PSCI */
@@ -45,5 +49,13 @@ size_t platform_option(const char *key, const char **value);
 uint32_t platform_console_irq(void);
 
 bool range_overlaps(uint64_t base, uint64_t size, const struct range *r);
+
+/*
+ * Lists of whole pages. Adds a range, widened to pages; those that touch become one. False, and nothing has
+ * changed, if there are `max`.
+ */
+bool range_merge(struct range *list, uint32_t *count, uint32_t max, uint64_t base, uint64_t size) MUST_CHECK;
+/* Takes all pages of a range out. False if the pieces are more than `max`. */
+bool range_cut(struct range *list, uint32_t *count, uint32_t max, uint64_t base, uint64_t size) MUST_CHECK;
 
 #endif

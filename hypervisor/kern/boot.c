@@ -39,7 +39,7 @@
 #define THREADS_MAX  96
 #define NOTIFIES_MAX 128
 #define IRQS_MAX     512
-#define MEMORIES_MAX 32
+#define MEMORIES_MAX (ORD_CAP_FIRST_FREE - ORD_CAP_RAM)
 #define TASKS_MAX    12
 
 static struct range task_memory;
@@ -78,7 +78,7 @@ static void add_resource(struct ord_bootinfo *info, uint64_t base, uint64_t size
 
     if (!size)
         return;
-    if (i == ORD_RESOURCES_MAX)
+    if (i == ORD_RESOURCES_MAX || (type == ORD_RESOURCE_RAM && i == MEMORIES_MAX))
         refuse("the memory map has too many pieces");
     info->resource[i] = (struct ord_resource){base, size, type, 0};
     if (type == ORD_RESOURCE_RAM) {
@@ -171,25 +171,45 @@ static void fill_bootinfo(struct ord_bootinfo *info, uint64_t heap_size)
         add_resource(info, memory_kept(k).base, memory_kept(k).size, ORD_RESOURCE_KEPT);
 }
 
+/* Whether it is in one piece of memory that nobody but us may have a claim on. */
+static bool in_ram(uint64_t base, uint64_t size)
+{
+    for (uint32_t i = 0; i < platform.ram_count; i++) {
+        const struct range *r = &platform.ram[i];
+        if (base >= r->base && base - r->base <= r->size && size <= r->size - (base - r->base))
+            return true;
+    }
+    return false;
+}
+
+/* What the boot loader chose. */
+static void check_places(void)
+{
+    if (!in_ram(arch_image_base(), arch_image_size()))
+        refuse("the hypervisor's memory at %lx is not all RAM that it may use: load it elsewhere",
+               arch_image_base());
+    if (!in_ram(platform.dtb_base, platform.dtb_size))
+        refuse("the device tree at %lx is not in RAM that may be used: load it elsewhere", platform.dtb_base);
+    for (uint32_t i = 0; i < platform.module_count; i++) {
+        const struct ord_module *m = &platform.module[i];
+        if (!in_ram(m->base, m->size))
+            refuse(
+                "boot module '%s' at %lx is not in RAM that may be used: load it lower, or give the machine "
+                "more memory",
+                m->name, m->base);
+        if (range_overlaps(m->base, m->size, &(struct range){arch_image_base(), arch_image_size()}))
+            refuse("boot module '%s' overlaps the hypervisor's memory: load it higher", m->name);
+    }
+}
+
 static void start_first_task(void)
 {
     const struct ord_module *m = find_module("vmm");
     const char *error;
 
+    check_places();
     if (!m)
         refuse("no boot module is named 'vmm': load the VMM (first word of its bootargs: vmm)");
-    for (uint32_t i = 0; i < platform.module_count; i++) {
-        const struct ord_module *o = &platform.module[i];
-        bool in_ram = false;
-        for (uint32_t r = 0; r < platform.ram_count; r++)
-            in_ram |= o->base >= platform.ram[r].base &&
-                      o->base + o->size <= platform.ram[r].base + platform.ram[r].size;
-        if (!in_ram || o->base + o->size < o->base)
-            refuse("boot module '%s' at %lx is not in RAM: load it lower, or give the machine more memory",
-                   o->name, o->base);
-        if (range_overlaps(o->base, o->size, &(struct range){arch_image_base(), arch_image_size()}))
-            refuse("boot module '%s' overlaps the hypervisor's memory: load it higher", o->name);
-    }
     if (!find_task_memory(&task_memory))
         refuse("too little memory: no free %u MiB for the first task", (unsigned)(TASK_MEMORY >> 20));
     memory_keep(task_memory.base, task_memory.size);
@@ -243,11 +263,8 @@ void boot_main(void)
     pool_init(ORD_POOL_MEMORY, sizeof(struct memory), MEMORIES_MAX);
     pool_init(ORD_POOL_CONTEXT, sizeof(struct context), ORD_CONTEXT_MAX);
     memory_keep(arch_image_base(), arch_image_size());
-    memory_keep(platform.gicd.base, platform.gicd.size);
-    memory_keep(platform.gicr.base, platform.gicr.size);
-    memory_keep(platform.gits.base, platform.gits.size);
-    if (platform.uart_owned)
-        memory_keep(platform.uart.base, platform.uart.size);
+    for (uint32_t i = 0; i < platform.device_count; i++)
+        memory_keep(platform.device[i].base, platform.device[i].size);
     arch_start_cores();
     start_first_task();
     report_listen();

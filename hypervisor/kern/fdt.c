@@ -13,9 +13,17 @@ enum {
 
 #define FDT_MAGIC 0xd00dfeedu
 
+#define FDT_DEPTH_MAX 32 /* buses below buses; real trees have about ten */
+
 static uint32_t be32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* The value of one or two cells. */
+static uint64_t cells(const uint8_t *p, uint32_t count)
+{
+    return count == 2 ? (uint64_t)be32(p) << 32 | be32(p + 4) : be32(p);
 }
 
 status_t fdt_open(struct fdt *fdt, const void *blob, uint64_t limit)
@@ -29,6 +37,7 @@ status_t fdt_open(struct fdt *fdt, const void *blob, uint64_t limit)
         .size = be32(b + 4),
         .structs = be32(b + 8),
         .strings = be32(b + 12),
+        .reserves = be32(b + 16),
         .strings_size = be32(b + 32),
         .structs_size = be32(b + 36),
     };
@@ -36,7 +45,8 @@ status_t fdt_open(struct fdt *fdt, const void *blob, uint64_t limit)
         return ORD_BAD_VERSION;
     if (fdt->size > limit || fdt->size < 40 || fdt->structs < 40 || fdt->structs % 4 ||
         fdt->structs > fdt->size || fdt->structs_size > fdt->size - fdt->structs ||
-        fdt->strings > fdt->size || fdt->strings_size > fdt->size - fdt->strings)
+        fdt->strings > fdt->size || fdt->strings_size > fdt->size - fdt->strings || fdt->reserves < 40 ||
+        fdt->reserves > fdt->size - 16)
         return ORD_BAD_PARAM;
     if (fdt_root(fdt) == 0)
         return ORD_BAD_PARAM;
@@ -223,7 +233,7 @@ bool fdt_is_compatible(const struct fdt *fdt, fdt_node n, const char *compatible
     return false;
 }
 
-fdt_node fdt_find_compatible(const struct fdt *fdt, fdt_node after, const char *compatible)
+fdt_node fdt_next(const struct fdt *fdt, fdt_node after)
 {
     const uint8_t *data;
     uint32_t size, at = after ? after : fdt->structs;
@@ -235,8 +245,44 @@ fdt_node fdt_find_compatible(const struct fdt *fdt, fdt_node after, const char *
         uint32_t t = token(fdt, &at, &data, &size);
         if (t == FDT_END)
             return 0;
-        if (t == FDT_BEGIN_NODE && fdt_is_compatible(fdt, before, compatible))
+        if (t == FDT_BEGIN_NODE)
             return before;
+    }
+}
+
+fdt_node fdt_find_compatible(const struct fdt *fdt, fdt_node after, const char *compatible)
+{
+    fdt_node n = after;
+
+    do
+        n = fdt_next(fdt, n);
+    while (n && !fdt_is_compatible(fdt, n, compatible));
+    return n;
+}
+
+/* The nodes from the root to n, n not included: their number, 0 for the root and what is no node. */
+static uint32_t find_path_to(const struct fdt *fdt, fdt_node n, fdt_node path[FDT_DEPTH_MAX])
+{
+    const uint8_t *data;
+    uint32_t size, at = fdt->structs, depth = 0;
+
+    for (;;) {
+        uint32_t before = at;
+        switch (token(fdt, &at, &data, &size)) {
+        case FDT_BEGIN_NODE:
+            if (before == n)
+                return depth;
+            if (depth == FDT_DEPTH_MAX)
+                return 0;
+            path[depth++] = before;
+            break;
+        case FDT_END_NODE:
+            if (!depth--)
+                return 0;
+            break;
+        case FDT_END:
+            return 0;
+        }
     }
 }
 
@@ -244,7 +290,7 @@ const char *fdt_string(const struct fdt *fdt, fdt_node n, const char *name)
 {
     struct fdt_prop p = fdt_get(fdt, n, name);
 
-    return p.data && p.size && p.data[p.size - 1] == '\0' ? (const char *)p.data : NULL;
+    return p.data && strnlen((const char *)p.data, p.size) < p.size ? (const char *)p.data : NULL;
 }
 
 uint32_t fdt_u32(const struct fdt *fdt, fdt_node n, const char *name, uint32_t i, uint32_t fallback)
@@ -254,20 +300,86 @@ uint32_t fdt_u32(const struct fdt *fdt, fdt_node n, const char *name, uint32_t i
     return p.size / 4 > i ? be32(p.data + 4 * i) : fallback;
 }
 
-bool fdt_reg(const struct fdt *fdt, fdt_node n, uint32_t i, uint64_t *base, uint64_t *size)
+/*
+ * #address-cells or #size-cells for the children of the last of `count` nodes. Where it is missing the
+ * parent's counts, as for Linux (of_bus_n_addr_cells()): QEMU's and GRUB's /chosen has none.
+ */
+static uint32_t cells_of(const struct fdt *fdt, const fdt_node *path, uint32_t count, const char *name,
+                         uint32_t missing)
 {
-    fdt_node root = fdt_root(fdt);
-    uint32_t ac = fdt_u32(fdt, root, "#address-cells", 0, 2);
-    uint32_t sc = fdt_u32(fdt, root, "#size-cells", 0, 1);
+    while (count-- > 0)
+        if (fdt_get(fdt, path[count], name).size == 4)
+            return fdt_u32(fdt, path[count], name, 0, 0);
+    return missing;
+}
+
+/* Entry `i` of n's reg as it stands there; `count` nodes lead to n. */
+static bool reg_entry(const struct fdt *fdt, fdt_node n, const fdt_node *path, uint32_t count, uint32_t i,
+                      uint64_t *base, uint64_t *size)
+{
+    uint32_t ac = cells_of(fdt, path, count, "#address-cells", 2);
+    uint32_t sc = cells_of(fdt, path, count, "#size-cells", 1);
     struct fdt_prop p = fdt_get(fdt, n, "reg");
 
     if (ac < 1 || ac > 2 || sc < 1 || sc > 2 || p.size / 4 / (ac + sc) <= i)
         return false;
-    const uint8_t *cell = p.data + 4 * i * (ac + sc);
-    *base = *size = 0;
-    for (uint32_t c = 0; c < ac; c++, cell += 4)
-        *base = *base << 32 | be32(cell);
-    for (uint32_t c = 0; c < sc; c++, cell += 4)
-        *size = *size << 32 | be32(cell);
+    *base = cells(p.data + 4 * i * (ac + sc), ac);
+    *size = cells(p.data + 4 * i * (ac + sc) + 4 * ac, sc);
     return true;
+}
+
+/* From addresses on the last bus of the path to those of the one above it, by its ranges. */
+static bool translate(const struct fdt *fdt, const fdt_node *path, uint32_t count, uint64_t *base,
+                      uint64_t size)
+{
+    struct fdt_prop ranges = fdt_get(fdt, path[count - 1], "ranges");
+    uint32_t child = cells_of(fdt, path, count, "#address-cells", 2);
+    uint32_t parent = cells_of(fdt, path, count - 1, "#address-cells", 2);
+    uint32_t length = cells_of(fdt, path, count, "#size-cells", 1), stride = 4 * (child + parent + length);
+
+    if (!ranges.data)
+        return false;
+    if (!ranges.size)
+        return true;
+    if (child < 1 || child > 2 || parent < 1 || parent > 2 || length < 1 || length > 2)
+        return false;
+    for (const uint8_t *r = ranges.data; ranges.size >= stride; r += stride, ranges.size -= stride) {
+        uint64_t from = cells(r, child), to = cells(r + 4 * child, parent);
+        uint64_t all = cells(r + 4 * (child + parent), length);
+        if (*base < from || *base - from >= all || size > all - (*base - from))
+            continue;
+        *base = to + (*base - from);
+        return true;
+    }
+    return false;
+}
+
+bool fdt_reg_local(const struct fdt *fdt, fdt_node n, uint32_t i, uint64_t *base, uint64_t *size)
+{
+    fdt_node path[FDT_DEPTH_MAX];
+    uint32_t count = find_path_to(fdt, n, path);
+
+    return count && reg_entry(fdt, n, path, count, i, base, size);
+}
+
+bool fdt_reg(const struct fdt *fdt, fdt_node n, uint32_t i, uint64_t *base, uint64_t *size)
+{
+    fdt_node path[FDT_DEPTH_MAX];
+    uint32_t count = find_path_to(fdt, n, path);
+
+    if (!count || !reg_entry(fdt, n, path, count, i, base, size))
+        return false;
+    for (; count > 1; count--)
+        if (!translate(fdt, path, count, base, *size))
+            return false;
+    return true;
+}
+
+bool fdt_reserve(const struct fdt *fdt, uint32_t i, uint64_t *base, uint64_t *size)
+{
+    if (i >= (fdt->size - fdt->reserves) / 16)
+        return false;
+    *base = cells(fdt->blob + fdt->reserves + 16 * i, 2);
+    *size = cells(fdt->blob + fdt->reserves + 16 * i + 8, 2);
+    return *base || *size;
 }

@@ -3,12 +3,65 @@
 
 #include "console.h"
 #include "string.h"
+#include <arch/platform.h>
+
+#define ADDRESS_LIMIT  BIT(48) /* what the hypervisor's own tables reach */
+#define GIC_FRAME      0x10000ull
+#define MPIDR_AFFINITY 0xff00ffffffull /* Aff3, Aff2..Aff0 */
 
 struct platform platform;
 
 bool range_overlaps(uint64_t base, uint64_t size, const struct range *r)
 {
     return size && r->size && base < r->base + r->size && r->base < base + size;
+}
+
+bool range_merge(struct range *list, uint32_t *count, uint32_t max, uint64_t base, uint64_t size)
+{
+    uint64_t start = ALIGN_DOWN(base, PAGE_SIZE);
+    uint64_t end = size < ADDRESS_LIMIT - base ? ALIGN_UP(base + size, PAGE_SIZE) : ADDRESS_LIMIT;
+
+    if (!size || base >= ADDRESS_LIMIT)
+        return true;
+    for (uint32_t i = 0; i < *count;) {
+        const struct range *r = &list[i];
+        if (r->base > end || start > r->base + r->size) {
+            i++;
+            continue;
+        }
+        start = MIN(start, r->base);
+        end = MAX(end, r->base + r->size);
+        list[i] = list[--*count];
+        i = 0; /* it may touch others now */
+    }
+    if (*count == max)
+        return false;
+    list[(*count)++] = (struct range){start, end - start};
+    return true;
+}
+
+bool range_cut(struct range *list, uint32_t *count, uint32_t max, uint64_t base, uint64_t size)
+{
+    uint64_t start = ALIGN_DOWN(base, PAGE_SIZE), end = ALIGN_UP(base + size, PAGE_SIZE);
+
+    for (uint32_t i = *count; size && i-- > 0;) {
+        struct range r = list[i];
+        if (!range_overlaps(start, end - start, &r))
+            continue;
+        struct range before = {r.base, MAX(start, r.base) - r.base};
+        struct range after = {end, MAX(r.base + r.size, end) - end};
+        if (before.size && after.size && *count == max)
+            return false;
+        uint32_t now = !!before.size + !!after.size;
+        /* in place, so that the list stays as it is sorted */
+        memmove(&list[i + now], &list[i + 1], (*count - i - 1) * sizeof(*list));
+        if (before.size)
+            list[i] = before;
+        if (after.size)
+            list[i + now - 1] = after;
+        *count = *count - 1 + now;
+    }
+    return true;
 }
 
 size_t platform_option(const char *key, const char **value)
@@ -30,6 +83,7 @@ size_t platform_option(const char *key, const char **value)
     return 0;
 }
 
+/* Ascending, in whole pages. */
 static const char *find_memory(const struct fdt *fdt)
 {
     for (fdt_node n = fdt_first_child(fdt, fdt_root(fdt)); n; n = fdt_next_sibling(fdt, n)) {
@@ -39,10 +93,12 @@ static const char *find_memory(const struct fdt *fdt)
 
         if (!type || strcmp(type, "memory") || (status && strcmp(status, "okay")))
             continue;
-        for (uint32_t i = 0; fdt_reg(fdt, n, i, &base, &size); i++) {
+        for (uint32_t i = 0; fdt_reg_local(fdt, n, i, &base, &size); i++) {
             uint64_t start = ALIGN_UP(base, PAGE_SIZE), end = ALIGN_DOWN(base + size, PAGE_SIZE);
             if (end <= start || end < base)
                 continue;
+            if (end > ADDRESS_LIMIT)
+                return "the device tree has memory above 256 TiB";
             if (platform.ram_count == PLATFORM_RANGES_MAX)
                 return "the device tree has more memory ranges than fit";
             uint32_t at = platform.ram_count++;
@@ -57,17 +113,51 @@ static const char *find_memory(const struct fdt *fdt)
     return platform.ram_count ? NULL : "the device tree has no memory node (device_type = \"memory\")";
 }
 
-static void find_reserved(const struct fdt *fdt)
+/*
+ * Reserved memory is of two kinds. What the kernel of a machine may map but not use (a frame buffer, a pool
+ * of a driver) is RAM of the guest. What it must not even map (no-map: secure firmware, another processor)
+ * may answer an access with an external abort, also one of the hypervisor: it is no RAM for anybody. So is
+ * what the memory reservation block lists, but for what the boot loader passed to us: U-Boot reserves the
+ * device tree there (Devicetree Specification v0.4, 3.5.4 and 5.3).
+ */
+static const char *find_reserved(const struct fdt *fdt)
 {
+    struct range *list = platform.firmware;
+    uint32_t *count = &platform.firmware_count;
     fdt_node r = fdt_find_path(fdt, "/reserved-memory", 16);
     uint64_t base, size;
+    bool fits = true;
 
-    if (!r)
-        return;
-    for (fdt_node n = fdt_first_child(fdt, r); n; n = fdt_next_sibling(fdt, n))
-        for (uint32_t i = 0; fdt_reg(fdt, n, i, &base, &size); i++)
-            if (platform.reserved_count < PLATFORM_RANGES_MAX)
-                platform.reserved[platform.reserved_count++] = (struct range){base, size};
+    for (uint32_t i = 0; fdt_reserve(fdt, i, &base, &size); i++)
+        fits &= range_merge(list, count, PLATFORM_RANGES_MAX, base, size);
+    fits &= range_cut(list, count, PLATFORM_RANGES_MAX, arch_image_base(), arch_image_size());
+    fits &= range_cut(list, count, PLATFORM_RANGES_MAX, platform.dtb_base, platform.dtb_size);
+    for (uint32_t i = 0; i < platform.module_count; i++)
+        fits &= range_cut(list, count, PLATFORM_RANGES_MAX, platform.module[i].base, platform.module[i].size);
+    for (fdt_node n = r ? fdt_first_child(fdt, r) : 0; n; n = fdt_next_sibling(fdt, n)) {
+        bool mapped = !fdt_get(fdt, n, "no-map").data;
+        /* ranges is empty there: addresses are the machine's. Who has no reg is placed by the kernel. */
+        for (uint32_t i = 0; fdt_reg_local(fdt, n, i, &base, &size); i++)
+            fits &= range_merge(mapped ? platform.reserved : list, mapped ? &platform.reserved_count : count,
+                                PLATFORM_RANGES_MAX, base, size);
+    }
+    return fits ? NULL : "the device tree reserves more memory ranges than fit";
+}
+
+/* Memory without what is firmware's, so that nothing ever maps that. */
+static const char *find_usable(const struct fdt *fdt)
+{
+    const char *error = find_memory(fdt);
+
+    if (!error)
+        error = find_reserved(fdt);
+    for (uint32_t i = 0; !error && i < platform.firmware_count; i++)
+        if (!range_cut(platform.ram, &platform.ram_count, PLATFORM_RANGES_MAX, platform.firmware[i].base,
+                       platform.firmware[i].size))
+            error = "the device tree has more pieces of usable memory than fit";
+    if (error)
+        platform.ram_count = 0;
+    return error || platform.ram_count ? error : "firmware reserves all of the memory";
 }
 
 static const char *find_cores(const struct fdt *fdt)
@@ -90,23 +180,98 @@ static const char *find_cores(const struct fdt *fdt)
         uint64_t id = fdt_u32(fdt, n, "reg", 0, 0);
         if (cells == 2)
             id = id << 32 | fdt_u32(fdt, n, "reg", 1, 0);
+        if (cells < 1 || cells > 2 || fdt_get(fdt, n, "reg").size != 4 * cells || id & ~MPIDR_AFFINITY)
+            return "a cpu node's reg is no affinity of a core (MPIDR)";
+        for (uint32_t i = 0; i < platform.core_count; i++)
+            if (platform.mpidr[i] == id)
+                return "two cpu nodes have the same reg";
         platform.mpidr[platform.core_count++] = id;
     }
     return platform.core_count ? NULL : "the device tree has no cpu node";
 }
 
+static bool keep(uint64_t base, uint64_t size)
+{
+    return range_merge(platform.device, &platform.device_count, PLATFORM_RANGES_MAX, base, size);
+}
+
+/* All registers of a node. */
+static bool keep_node(const struct fdt *fdt, fdt_node n)
+{
+    uint64_t base, size;
+    bool fits = true;
+
+    for (uint32_t i = 0; fdt_reg(fdt, n, i, &base, &size); i++)
+        fits &= keep(base, size);
+    return fits;
+}
+
+/* Frames are 64 KiB each, a redistributor has two (IHI 0069, 12.7), and none of it is memory. */
+static bool gic_valid(const struct range *r, uint64_t size)
+{
+    if (r->base % GIC_FRAME || r->size < size || r->base >= ADDRESS_LIMIT ||
+        r->size > ADDRESS_LIMIT - r->base)
+        return false;
+    for (uint32_t i = 0; i < platform.ram_count; i++)
+        if (range_overlaps(r->base, r->size, &platform.ram[i]))
+            return false;
+    return true;
+}
+
 static const char *find_gic(const struct fdt *fdt)
 {
     fdt_node gic = fdt_find_compatible(fdt, 0, "arm,gic-v3");
-    fdt_node its = fdt_find_compatible(fdt, 0, "arm,gic-v3-its");
+    uint64_t base, size;
 
-    if (!gic || !fdt_reg(fdt, gic, 0, &platform.gicd.base, &platform.gicd.size) ||
-        !fdt_reg(fdt, gic, 1, &platform.gicr.base, &platform.gicr.size))
+    if (!gic || !fdt_reg_local(fdt, gic, 1, &base, &size))
         return "the device tree has no GICv3 (compatible \"arm,gic-v3\"); on QEMU: -machine "
                "virt,virtualization=on,gic-version=3";
-    if (its)
-        fdt_reg(fdt, its, 0, &platform.gits.base, &platform.gits.size);
+    if (!fdt_reg(fdt, gic, 0, &platform.gicd.base, &platform.gicd.size) ||
+        !fdt_reg(fdt, gic, 1, &platform.gicr.base, &platform.gicr.size))
+        return "the GICv3 is behind a bus of the device tree whose ranges do not say where";
+    if (!gic_valid(&platform.gicd, GIC_FRAME) || !gic_valid(&platform.gicr, 2 * GIC_FRAME) ||
+        range_overlaps(platform.gicd.base, platform.gicd.size, &platform.gicr))
+        return "the addresses of the GICv3 in the device tree cannot be right";
     return NULL;
+}
+
+/*
+ * CoreSight and the debug registers of cores: through them one core halts another one at any exception
+ * level and makes it execute instructions there ("Nailgun", Ning and Zhang, IEEE S&P 2019).
+ */
+static bool is_debug(const struct fdt *fdt, fdt_node n)
+{
+    static const char *const starts[] = {"arm,cs", "arm,etm", "arm,etb", "arm,debug"};
+    struct fdt_prop p = fdt_get(fdt, n, "compatible");
+
+    for (uint32_t i = 0; i < p.size;) {
+        const char *s = (const char *)p.data + i;
+        size_t len = strnlen(s, p.size - i);
+        for (size_t k = 0; k < ARRAY_SIZE(starts); k++)
+            if (len >= strlen(starts[k]) && !strncmp(s, starts[k], strlen(starts[k])))
+                return true;
+        /* arm,coresight-*, qcom,coresight-* and others' */
+        for (size_t k = 0; k + 9 <= len; k++)
+            if (!strncmp(s + k, "coresight", 9))
+                return true;
+        i += (uint32_t)len + 1;
+    }
+    return false;
+}
+
+/* Interrupt controllers with all that belongs to them, and ways into a core: nobody else may have them. */
+static const char *find_devices(const struct fdt *fdt)
+{
+    bool fits = true;
+    fdt_node n = 0;
+
+    while ((n = fdt_next(fdt, n)))
+        if (fdt_is_compatible(fdt, n, "arm,gic-v3") || fdt_is_compatible(fdt, n, "arm,gic-v3-its") ||
+            is_debug(fdt, n))
+            fits &= keep_node(fdt, n);
+    if (platform.uart_owned)
+        fits &= keep(platform.uart.base, platform.uart.size);
+    return fits ? NULL : "the device tree has more interrupt controllers and debug registers than fit";
 }
 
 static const char *find_psci(const struct fdt *fdt)
@@ -176,7 +341,7 @@ static const char *find_modules(const struct fdt *fdt)
 
         if (platform.module_count == ORD_MODULES_MAX)
             return "there are more boot modules than fit";
-        if (!fdt_reg(fdt, n, 0, &m->base, &m->size) || !m->size)
+        if (!fdt_reg_local(fdt, n, 0, &m->base, &m->size) || !m->size)
             return "a boot module (multiboot,module) has no valid reg";
         if (!args)
             args = fdt_is_compatible(fdt, n, "multiboot,ramdisk") ? "ramdisk" : fdt_name(fdt, n);
@@ -193,10 +358,27 @@ static const char *find_modules(const struct fdt *fdt)
     return NULL;
 }
 
+/* A console there would be memory, or the GIC: better none. */
+static void check_uart(void)
+{
+    const struct range *u = &platform.uart;
+    bool wrong = u->base >= ADDRESS_LIMIT || u->size > ADDRESS_LIMIT - u->base;
+    uint64_t start = ALIGN_DOWN(u->base, PAGE_SIZE);
+
+    for (uint32_t i = 0; i < platform.ram_count && !wrong; i++)
+        wrong = range_overlaps(start, ALIGN_UP(u->base + u->size, PAGE_SIZE) - start, &platform.ram[i]);
+    if (wrong || range_overlaps(u->base, u->size, &platform.gicd) ||
+        range_overlaps(u->base, u->size, &platform.gicr)) {
+        platform.uart = (struct range){0, 0};
+        platform.uart_compatible = NULL;
+        platform.uart_irq = 0;
+    }
+}
+
 const char *platform_init(const void *dtb, uint64_t limit)
 {
     struct fdt *fdt = &platform.fdt;
-    const char *error;
+    const char *error, *modules;
 
     if (fdt_open(fdt, dtb, limit) != ORD_OK)
         return "x0 does not point to a valid device tree";
@@ -206,11 +388,15 @@ const char *platform_init(const void *dtb, uint64_t limit)
     if (chosen)
         platform.args = fdt_string(fdt, chosen, "bootargs");
     find_uart(fdt);
-    find_reserved(fdt);
-    if ((error = find_memory(fdt)) || (error = find_cores(fdt)) || (error = find_gic(fdt)) ||
-        (error = find_psci(fdt)))
-        return error;
-    return find_modules(fdt);
+    modules = find_modules(fdt);
+    if (!(error = find_usable(fdt)) && !(error = find_cores(fdt)) && (error = find_gic(fdt)))
+        platform.gicd = platform.gicr = (struct range){0, 0}; /* or they would be mapped */
+    if (!error)
+        error = find_psci(fdt);
+    check_uart();
+    if (!error)
+        error = modules ? modules : find_devices(fdt);
+    return error;
 }
 
 uint32_t platform_console_irq(void)

@@ -205,13 +205,8 @@ status_t task_copy_in(const struct task *t, void *dst, uint64_t src, size_t n)
 
 void memory_keep(uint64_t base, uint64_t size)
 {
-    uint64_t end = ALIGN_UP(base + size, PAGE_SIZE);
-
-    if (!size)
-        return;
-    ASSERT(kept_count < ARRAY_SIZE(kept));
-    base = ALIGN_DOWN(base, PAGE_SIZE);
-    kept[kept_count++] = (struct range){base, end - base};
+    if (!range_merge(kept, &kept_count, ARRAY_SIZE(kept), base, size))
+        refuse("the machine has too many ranges of memory and registers to keep");
 }
 
 uint32_t memory_kept_count(void)

@@ -77,3 +77,33 @@ def test_much_memory():
 
 def test_little_memory():
     smoke("--mem", "768M", cpus=3, host_cores=[3])
+
+
+PROTECTED = """
+/memreserve/ 0x46000000 0x3000;
+/ {
+    reserved-memory {
+        #address-cells = <2>;
+        #size-cells = <2>;
+        ranges;
+        secure@46100000 { no-map; reg = <0 0x46100000 0 0x1000>; };
+        pool@46200000 { reg = <0 0x46200000 0 0x100000>; };
+    };
+    etm@9030000 { compatible = "arm,coresight-etm4x"; reg = <0 0x9030000 0 0x1000>; };
+};
+"""
+
+
+def test_protected(tmp_path):
+    """Firmware's memory is not the guest's, the debug registers of cores are nobody's."""
+    (tmp_path / "tree.dts").write_text(PROTECTED)
+    command = "grep 'System RAM' /proc/iomem; ls /proc/device-tree >&2; hvctl run -- sysmix 5 >&2"
+    run = run_guest("--tree", tmp_path / "tree.dts", command=command)
+    assert run.status == 0, run.explain()
+    ram = [[int(end, 16) for end in line.split()[0].split("-")] for line in run.out.splitlines()]
+    for start, end in ((0x46000000, 0x46002FFF), (0x46100000, 0x46100FFF)):
+        assert not [r for r in ram if r[0] <= end and start <= r[1]], run.explain()
+    for page in (0x45FFF000, 0x46003000, 0x460FF000, 0x46101000, 0x46200000):
+        assert [r for r in ram if r[0] <= page and page + 0xFFF <= r[1]], run.explain()
+    assert "pl031@9010000" in run.err.split() and "etm@9030000" not in run.err.split(), run.explain()
+    assert "pl061@9030000 stays with the hypervisor" in run.hypervisor_log, run.explain()

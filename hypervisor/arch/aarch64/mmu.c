@@ -219,12 +219,11 @@ void mmu_init(void)
     map((uint64_t)text_end, (uint64_t)rodata_end - (uint64_t)text_end, PTAB_READ);
     map((uint64_t)rodata_end, end - (uint64_t)rodata_end, PTAB_READ | PTAB_WRITE);
     for (uint32_t i = 0; i < platform.ram_count; i++) {
+        /* Around the image, which may be in more than one of them, or in none: boot_main() refuses that. */
         uint64_t base = platform.ram[i].base, top = base + platform.ram[i].size;
-        if (image >= base && end <= top) {
-            map(base, image - base, PTAB_READ | PTAB_WRITE);
-            base = end;
-        }
-        map(base, top - base, PTAB_READ | PTAB_WRITE);
+        uint64_t below = MIN(MAX(image, base), top), above = MAX(MIN(end, top), base);
+        map(base, below - base, PTAB_READ | PTAB_WRITE);
+        map(above, top - above, PTAB_READ | PTAB_WRITE);
     }
     map(platform.gicd.base, platform.gicd.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
     map(platform.gicr.base, platform.gicr.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);

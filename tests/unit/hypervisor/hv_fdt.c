@@ -10,15 +10,26 @@
 static const char source[] =
     "/dts-v1/;\n"
     "/memreserve/ 0x1000 0x2000;\n"
+    "/memreserve/ 0x8000000000 0x10;\n"
     "/ {\n"
     "    #address-cells = <2>; #size-cells = <1>;\n"
     "    compatible = \"test,machine\", \"test,family\";\n"
     "    empty; words = <1 2 0xdeadbeef>; odd = [01 02 03 04 05];\n"
-    "    text = \"hello\"; bytes = [61 62];\n"
+    "    text = \"hello\"; bytes = [61 62]; grub = [76 6d 6d 00 1f];\n"
     "    first { reg = <1 2 3>, <0xffffffff 0xfffffff0 0x10>; };\n"
     "    second@10 { sub { sub { deep = <7>; }; }; after { compatible = \"test,a\"; }; };\n"
     "    second@20 { compatible = \"test,ab\", \"test,b\"; };\n"
     "    sec { compatible = \"test,a\"; };\n"
+    "    soc { #address-cells = <1>; #size-cells = <1>;\n"
+    "        ranges = <0x0 0 0xf0000000 0x1000>, <0x100000 2 0 0x100000>;\n"
+    "        dev@100010 { reg = <0x100010 0x20>, <0x1fffff 1>, <0x1fffff 2>, <0xff8 8>, <0x2000 8>; };\n"
+    "        inner@0 { #address-cells = <2>; #size-cells = <1>; ranges = <1 0 0x100000 0x1000>;\n"
+    "            dev@100 { reg = <1 0x100 4>, <0 0x100 4>; }; };\n"
+    "        same { ranges; dev@20 { reg = <0x20 4>; }; };\n"
+    "        none { #address-cells = <1>; #size-cells = <1>; dev@30 { reg = <0x30 4>; }; };\n"
+    "        pci { #address-cells = <3>; #size-cells = <2>; ranges = <0 0 0 0 0 0x100>; dev { reg = <0 0 0 0 "
+    "4>; }; };\n"
+    "    };\n"
     "    last {};\n"
     "};\n";
 
@@ -34,7 +45,7 @@ static fdt_node path(const struct fdt *f, const char *p)
 
 static void expect_tree(const struct fdt *f)
 {
-    static const char *const children[] = {"first", "second@10", "second@20", "sec", "last"};
+    static const char *const children[] = {"first", "second@10", "second@20", "sec", "soc", "last"};
     fdt_node root = fdt_root(f), n = fdt_first_child(f, root);
     uint64_t base, size;
 
@@ -66,6 +77,7 @@ static void expect_tree(const struct fdt *f)
     CHECK_EQUAL(fdt_u32(f, root, "odd", 1, 9), 9);
     CHECK_EQUAL(fdt_u32(f, root, "empty", 0, 9), 9);
     CHECK(!strcmp(fdt_string(f, root, "text"), "hello"));
+    CHECK(!strcmp(fdt_string(f, root, "grub"), "vmm"));
     CHECK(!fdt_string(f, root, "bytes") && !fdt_string(f, root, "empty") && !fdt_string(f, root, "none"));
 
     CHECK(fdt_is_compatible(f, root, "test,machine") && fdt_is_compatible(f, root, "test,family"));
@@ -87,6 +99,44 @@ static void expect_tree(const struct fdt *f)
     CHECK(!fdt_reg(f, root, 0, &base, &size));
 }
 
+/* A register behind a bus is where the bus puts it, or nowhere. */
+static void expect_bus(const struct fdt *f)
+{
+    static const struct {
+        const char *path;
+        uint32_t i;
+        uint64_t base, size; /* size 0: not translated */
+    } want[] = {
+        {"/soc/dev@100010", 0, 0x200000010, 0x20},
+        {"/soc/dev@100010", 1, 0x2000fffff, 1},
+        {"/soc/dev@100010", 2, 0, 0},
+        {"/soc/dev@100010", 3, 0xf0000ff8, 8},
+        {"/soc/dev@100010", 4, 0, 0},
+        {"/soc/dev@100010", 5, 0, 0},
+        {"/soc/inner/dev@100", 0, 0x200000100, 4},
+        {"/soc/inner/dev@100", 1, 0, 0},
+        {"/soc/same/dev@20", 0, 0xf0000020, 4},
+        {"/soc/none/dev@30", 0, 0, 0},
+        {"/soc/pci/dev", 0, 0, 0},
+    };
+    uint64_t base, size;
+
+    for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+        fdt_node n = path(f, want[i].path);
+        CHECK(n);
+        CHECK_EQUAL(fdt_reg(f, n, want[i].i, &base, &size), want[i].size != 0);
+        CHECK(!want[i].size || (base == want[i].base && size == want[i].size));
+    }
+    CHECK(fdt_reg_local(f, path(f, "/soc/none/dev@30"), 0, &base, &size) && base == 0x30 && size == 4);
+    CHECK(fdt_reserve(f, 0, &base, &size) && base == 0x1000 && size == 0x2000);
+    CHECK(fdt_reserve(f, 1, &base, &size) && base == 0x8000000000 && size == 0x10);
+    CHECK(!fdt_reserve(f, 2, &base, &size) && !fdt_reserve(f, ~0u, &base, &size));
+    uint32_t nodes = 0;
+    for (fdt_node n = 0; (n = fdt_next(f, n)); nodes++)
+        CHECK(nodes || n == fdt_root(f));
+    CHECK_EQUAL(nodes, 19);
+}
+
 static void test_tree(void)
 {
     struct fdt f;
@@ -96,6 +146,7 @@ static void test_tree(void)
     CHECK(fdt_open(&f, tree, size) == ORD_OK);
     CHECK_EQUAL(f.size, size);
     expect_tree(&f);
+    expect_bus(&f);
     free(tree);
 }
 
@@ -141,6 +192,7 @@ static void test_nops(void)
 
     CHECK(fdt_open(&f, grown, grown_size) == ORD_OK);
     expect_tree(&f);
+    expect_bus(&f);
     free(grown);
     free(tree);
 }
@@ -155,8 +207,8 @@ static void test_header(void)
         CHECK(fdt_open(&f, tree, limit) == ORD_BAD_PARAM);
     for (uint32_t field = 0; field < 10; field++) {
         static const uint32_t bad[] = {0, 1, 0x7fffffff, 0xffffffff};
-        if (field == 4 || field == 7)
-            continue; /* memory reservations and boot core: not used */
+        if (field == 7)
+            continue; /* boot core: not used */
         for (size_t b = 0; b < ARRAY_SIZE(bad); b++) {
             uint8_t *copy = malloc(size);
             uint32_t v = __builtin_bswap32(bad[b]);
@@ -195,8 +247,10 @@ static uint64_t ask(const struct fdt *f)
             sum += s ? strlen(s) : 0;
             sum += fdt_u32(f, n, names[i], (uint32_t)sum % 8, 1);
         }
-        for (uint32_t i = 0; fdt_reg(f, n, i, &base, &size); i++)
+        /* Each looks for its buses from the root on: now and then, and where there is something. */
+        for (uint32_t i = 0; i < 4 && nodes % 4 == 0 && fdt_reg_local(f, n, i, &base, &size); i++)
             sum += base ^ size;
+        sum += fdt_get(f, n, "reg").data && fdt_reg(f, n, sum % 2, &base, &size) ? base ^ size : 0;
         sum += fdt_is_compatible(f, n, "arm,gic-v3");
         fdt_node child = depth < ARRAY_SIZE(stack) ? fdt_first_child(f, n) : 0;
         if (child)
@@ -206,6 +260,8 @@ static uint64_t ask(const struct fdt *f)
                 n = stack[--depth];
         n = child;
     }
+    for (uint32_t i = 0; i < f->size && fdt_reserve(f, i, &base, &size); i++)
+        sum += base ^ size;
     for (fdt_node n = 0; (n = fdt_find_compatible(f, n, "test,a"));)
         CHECK(++found <= f->size / 4);
     sum += path(f, "/second@10/sub/sub") + path(f, "/cpus/cpu@0") + path(f, "/chosen");

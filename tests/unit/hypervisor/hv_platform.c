@@ -91,28 +91,132 @@ static void test_memory(void)
         CHECK_EQUAL(platform.ram[i].base, want[i].base);
         CHECK_EQUAL(platform.ram[i].size, want[i].size);
     }
+    FAILS("above 256 TiB", MEMORY,
+          "memory@2 { device_type = \"memory\"; reg = <0xffff 0xfffff000 0 0x2000>; };", REST);
     FAILS("overlap", MEMORY, "memory@2 { device_type = \"memory\"; reg = <0 0x4ffff000 0 0x2000>; };", REST);
     FAILS("overlap", MEMORY, "memory@2 { device_type = \"memory\"; reg = <0 0x3ffff000 0 0x2000>; };", REST);
     GOOD(MEMORY, "memory@2 { device_type = \"memory\"; reg = <0 0x50000000 0 0x2000>; };", REST);
-    for (int n = 16; n <= 17; n++) {
+    for (int n = PLATFORM_RANGES_MAX; n <= PLATFORM_RANGES_MAX + 1; n++) {
         size_t at = (size_t)sprintf(many, "memory@1 { device_type = \"memory\"; reg =");
         for (int i = 0; i < n; i++)
             at += (size_t)sprintf(many + at, "%s <%d 0 0 0x1000>", i ? "," : "", n - i);
         sprintf(many + at, "; };");
         const char *error = INIT(many, REST);
-        CHECK(n == 16 ? !error && platform.ram_count == 16 && platform.ram[0].base == 1ull << 32
-                      : strstr(error, "more memory ranges") != NULL);
+        CHECK(n == PLATFORM_RANGES_MAX
+                  ? !error && platform.ram_count == PLATFORM_RANGES_MAX && platform.ram[0].base == 1ull << 32
+                  : strstr(error, "more memory ranges") && !platform.ram_count);
     }
 }
 
+static bool is(const struct range *r, uint64_t base, uint64_t size)
+{
+    return r->base == base && r->size == size;
+}
+
+/* Memory that firmware protects is no RAM; what only has contents is. */
 static void test_reserved(void)
 {
+    static char many[16384];
+
     GOOD("reserved-memory { ranges; " CELLS
-         "a@10000000 { reg = <0 0x10000000 0 0x1000>, <1 0 0 0x10>; no-map; };"
-         "b { size = <0 0x1000>; }; c@20000000 { reg = <0 0x20000000 0 0x800>; }; };",
+         "a@10000000 { reg = <0 0x40001000 0 0x1000>, <0 0x40003800 0 0x10>; no-map; };"
+         "b { size = <0 0x1000>; }; c@20000000 { reg = <0 0x42000000 0 0x800>; };"
+         "d { no-map; status = \"disabled\"; reg = <0 0x4ff00000 0 0x200000>; };"
+         "e { no-map; reg = <0 0 0 0x1000>; }; f { no-map; reg = <0xffffffff 0xfffff000 0 0x2000>; }; };",
          WHOLE);
-    CHECK_EQUAL(platform.reserved_count, 3);
-    CHECK(platform.reserved[1].base == 1ull << 32 && platform.reserved[2].size == 0x800);
+    CHECK(platform.reserved_count == 1 && is(&platform.reserved[0], 0x42000000, 0x1000));
+    CHECK_EQUAL(platform.firmware_count, 4);
+    CHECK_EQUAL(platform.ram_count, 3);
+    CHECK(is(&platform.ram[0], 0x40000000, 0x1000) && is(&platform.ram[1], 0x40002000, 0x1000) &&
+          is(&platform.ram[2], 0x40004000, 0x4ff00000 - 0x40004000));
+    FAILS("reserves all", "reserved-memory { ranges; " CELLS "a { no-map; reg = <0 0x40000000 1 0>; }; };",
+          WHOLE);
+    CHECK_EQUAL(platform.ram_count, 0);
+    /* None is forgotten. */
+    for (int kind = 0; kind < 2; kind++)
+        for (int n = PLATFORM_RANGES_MAX - kind; n <= PLATFORM_RANGES_MAX + 1; n++) {
+            size_t at = (size_t)sprintf(
+                many, "reserved-memory { ranges; " CELLS "a { %s reg =", kind ? "no-map;" : "");
+            for (int i = 0; i < n; i++)
+                at +=
+                    (size_t)sprintf(many + at, "%s <0 0x%x 0 0x1000>", i ? "," : "", 0x40001000 + i * 0x2000);
+            sprintf(many + at, "; }; };");
+            const char *error = INIT(many, WHOLE);
+            if (n == PLATFORM_RANGES_MAX - kind)
+                CHECK(!error && (kind ? platform.ram_count == (uint32_t)n + 1
+                                      : platform.reserved_count == (uint32_t)n));
+            else
+                CHECK(error &&
+                      strstr(error, n > PLATFORM_RANGES_MAX ? "reserves more memory ranges" : "more pieces"));
+        }
+}
+
+/* Lists of ranges beside one bit per page. */
+static void fuzz_ranges(void)
+{
+    enum { PAGES = 48, MAX_RANGES = 6 };
+    uint64_t seed = 11;
+
+    for (int round = 0; round < 20000; round++) {
+        struct range list[MAX_RANGES];
+        uint32_t count = 0;
+        uint64_t bits = 0;
+        for (int step = 0; step < 20; step++) {
+            uint64_t r = random_next(&seed), at = (r >> 8) % PAGES, n = (r >> 20) % 8, now = 0;
+            uint64_t mask = ((1ull << n) - 1) << at;
+            bool add = r & 1;
+            if (n ? add ? range_merge(list, &count, MAX_RANGES, at * PAGE_SIZE + 1, n * PAGE_SIZE - 1)
+                        : range_cut(list, &count, MAX_RANGES, at * PAGE_SIZE, n * PAGE_SIZE - 5)
+                  : false)
+                bits = add ? bits | mask : bits & ~mask;
+            else if (n)
+                CHECK_EQUAL(count, MAX_RANGES);
+            for (uint32_t i = 0; i < count; i++) {
+                CHECK(list[i].size && (list[i].base | list[i].size) % PAGE_SIZE == 0);
+                uint64_t m = ((1ull << list[i].size / PAGE_SIZE) - 1) << list[i].base / PAGE_SIZE;
+                CHECK(!(now & m));
+                now |= m;
+            }
+            CHECK_EQUAL(now, bits);
+        }
+    }
+}
+
+/* The reservation block: not what was handed to us. */
+static void test_reservation_block(void)
+{
+    static const char source[] =
+        "/dts-v1/; /memreserve/ 0x40000000 0x10000; /memreserve/ 0x48000000 0x3000; /memreserve/ 0x1234 "
+        "0x5678;\n"
+        "/ {" CELLS MEMORY CPUS GIC PSCI "chosen { m@1 { compatible = \"multiboot,module\";"
+        " reg = <0 0x48001800 0 0x100>; bootargs = \"vmm\"; }; }; };";
+    uint64_t size, entry[2];
+    char *blob = tree_compile(source, &size);
+
+    /* The third entry is the tree itself. */
+    memcpy(entry, blob + 40 + 32, sizeof(entry));
+    CHECK(__builtin_bswap64(entry[0]) == 0x1234 && __builtin_bswap64(entry[1]) == 0x5678);
+    entry[0] = __builtin_bswap64(ALIGN_DOWN((uint64_t)blob, PAGE_SIZE) - 0x5000);
+    entry[1] = __builtin_bswap64(0x10000);
+    memcpy(blob + 40 + 32, entry, sizeof(entry));
+    memset(&platform, 0, sizeof(platform));
+    fake.image_base = 0x40008000;
+    fake.image_size = 0x2000;
+    CHECK(!platform_init(blob, size));
+    fake.image_size = 0;
+    CHECK_EQUAL(platform.ram_count, 4);
+    CHECK(is(&platform.ram[0], 0x40008000, 0x2000)); /* the hypervisor */
+    CHECK(is(&platform.ram[1], 0x40010000, 0x7ff0000));
+    CHECK(is(&platform.ram[2], 0x48001000, 0x1000)); /* a boot module */
+    CHECK(is(&platform.ram[3], 0x48003000, 0x7ffd000));
+    bool before = false;
+    for (uint32_t i = 0; i < platform.firmware_count; i++) {
+        CHECK(!range_overlaps((uint64_t)blob, size, &platform.firmware[i]));
+        before |= range_overlaps((uint64_t)blob - 0x4000, 1, &platform.firmware[i]);
+    }
+    CHECK(before);
+    free(blob);
+    fuzz_ranges();
 }
 
 static void test_cores(void)
@@ -129,6 +233,17 @@ static void test_cores(void)
     CHECK_EQUAL(platform.core_count, 2);
     CHECK_EQUAL(platform.mpidr[0], 0x100000103);
     CHECK_EQUAL(platform.mpidr[1], 0x200);
+    static const char *const wrong[] = {"<1>, <2>", "<0x80000000>", "<0x1000000>", "[00]"};
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        sprintf(
+            many,
+            "cpus { #address-cells = <1>; #size-cells = <0>; cpu@0 { device_type = \"cpu\"; reg = %s; }; };",
+            wrong[i]);
+        FAILS("no affinity", MEMORY, GIC, PSCI, many);
+    }
+    FAILS("the same reg", MEMORY, GIC, PSCI,
+          "cpus { #address-cells = <1>; #size-cells = <0>;" CPU(
+              0) "cpu@2 { device_type = \"cpu\"; reg = <0>; }; };");
     at = (size_t)sprintf(many, "cpus { #address-cells = <1>; #size-cells = <0>;");
     for (int i = 0; i < 40; i++)
         at += (size_t)sprintf(many + at, "cpu@%d { device_type = \"cpu\"; reg = <%d>; };", i, i);
@@ -138,15 +253,88 @@ static void test_cores(void)
     CHECK_EQUAL(platform.mpidr[ORD_CORES_MAX - 1], ORD_CORES_MAX - 1);
 }
 
+static bool kept(uint64_t base, uint64_t size)
+{
+    for (uint32_t i = 0; i < platform.device_count; i++) {
+        const struct range *r = &platform.device[i];
+        if (base >= r->base && base + size <= r->base + r->size)
+            return true;
+    }
+    return false;
+}
+
+static bool any_kept(uint64_t base, uint64_t size)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < platform.device_count; i++)
+        any |= range_overlaps(base, size, &platform.device[i]);
+    return any;
+}
+
 static void test_devices(void)
 {
-    GOOD(WHOLE, "its { compatible = \"arm,gic-v3-its\"; reg = <0 0x8080000 0 0x20000>; };");
+    static char many[16384];
+
+    GOOD(WHOLE, "its { compatible = \"arm,gic-v3-its\"; reg = <0 0x8080000 0 0x20000>; };",
+         "its2 { compatible = \"arm,gic-v3-its\"; reg = <0 0x20000000 0 0x20000>; };");
     CHECK(platform.gicd.base == 0x8000000 && platform.gicd.size == 0x10000 &&
           platform.gicr.base == 0x80a0000);
-    CHECK(platform.gicr.size == 0xf60000 && platform.gits.base == 0x8080000 && platform.gits.size == 0x20000);
-    CHECK(platform.psci_smc);
-    GOOD(WHOLE);
-    CHECK(platform.gits.size == 0);
+    CHECK(platform.gicr.size == 0xf60000 && platform.psci_smc);
+    CHECK(kept(0x8000000, 0x10000) && kept(0x8080000, 0x20000) && kept(0x80a0000, 0xf60000));
+    CHECK(kept(0x20000000, 0x20000));
+    /* Every redistributor region, and what is left of older interfaces; debug registers of any kind. */
+    GOOD(MEMORY, CPUS, PSCI,
+         "gic { compatible = \"arm,gic-v3\"; #redistributor-regions = <2>; reg = <0 0x8000000 0 0x10000>,"
+         "<0 0x8100000 0 0x40000>, <1 0x8000000 0 0x40000>, <0 0x9000000 0 0x2000>, <0 0x9010000 0 0x2000>; "
+         "};",
+         "soc { #address-cells = <1>; #size-cells = <1>; ranges = <0 0 0x20000000 0x1000000>;",
+         "etm@1000 { compatible = \"arm,coresight-etm4x\", \"arm,primecell\"; reg = <0x1000 0x1000>; };",
+         "debug@3000 { compatible = \"test,x\", \"arm,coresight-cpu-debug\"; status = \"disabled\"; reg = "
+         "<0x3000 0x800>; };",
+         "tpda@6000 { compatible = \"qcom,coresight-tpda\"; reg = <0x6000 0x1000>, <0x8000 0x1000>; };",
+         "etb@a000 { compatible = \"arm,cs-trace\"; reg = <0xa000 0x1000>; };",
+         "uart@b000 { compatible = \"test,debug-uart\"; reg = <0xb000 0x1000>; }; };");
+    CHECK(kept(0x8100000, 0x40000) && kept(0x108000000, 0x40000) && kept(0x9000000, 0x2000) &&
+          kept(0x9010000, 0x2000));
+    CHECK(kept(0x20001000, 0x1000) && kept(0x20003000, 0x1000) && kept(0x20006000, 0x1000) &&
+          kept(0x20008000, 0x1000) && kept(0x2000a000, 0x1000));
+    CHECK(!any_kept(0x20002000, 0x1000) && !any_kept(0x20007000, 0x1000) && !any_kept(0x2000b000, 0x1000));
+    CHECK(!any_kept(0x1000, 0x10000)); /* not at the bus's own addresses */
+    size_t at = (size_t)sprintf(many, "x { compatible = \"arm,coresight-stm\"; reg =");
+    for (int i = 0; i < PLATFORM_RANGES_MAX; i++)
+        at += (size_t)sprintf(many + at, "%s <0 0x%x 0 0x1000>", i ? "," : "", 0x20000000 + i * 0x2000);
+    sprintf(many + at, "; };");
+    FAILS("than fit", WHOLE, many);
+}
+
+/* i.MX8MQ and Armada 3720: one cell on the bus, two at the root. */
+static void test_gic_on_a_bus(void)
+{
+#define BUS(ranges, reg)                                                                                     \
+    "soc@0 { #address-cells = <1>; #size-cells = <1>; " ranges                                               \
+    " gic { compatible = \"arm,gic-v3\"; reg = " reg "; }; };"
+    GOOD(MEMORY, CPUS, PSCI,
+         BUS("ranges = <0 0 0 0x3e000000>;", "<0x38800000 0x10000>, <0x38880000 0xc0000>"));
+    CHECK(is(&platform.gicd, 0x38800000, 0x10000) && is(&platform.gicr, 0x38880000, 0xc0000));
+    GOOD(MEMORY, CPUS, PSCI,
+         BUS("ranges = <0 0 0xd0000000 0x2000000>;",
+             "<0x1d00000 0x10000>, <0x1d40000 0x40000>, <0x1d80000 0x2000>"));
+    CHECK(is(&platform.gicd, 0xd1d00000, 0x10000) && is(&platform.gicr, 0xd1d40000, 0x40000));
+    CHECK(kept(0xd1d80000, 0x2000));
+    FAILS("do not say where", MEMORY, CPUS, PSCI, BUS("", "<0x38800000 0x10000>, <0x38880000 0xc0000>"));
+    FAILS("do not say where", MEMORY, CPUS, PSCI,
+          BUS("ranges = <0 0 0 0x38880000>;", "<0x38800000 0x10000>, <0x38880000 0xc0000>"));
+    static const char *const wrong[] = {
+        "<0x38801000 0x10000>, <0x38880000 0xc0000>", "<0x38800000 0x1000>, <0x38880000 0xc0000>",
+        "<0x38800000 0x10000>, <0x38880000 0x10000>", "<0x38800000 0x10000>, <0x38800000 0xc0000>",
+        "<0x40000000 0x10000>, <0x38880000 0xc0000>", "<0x38800000 0x10000>, <0x3fff0000 0x20000>"};
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        char text[256];
+        sprintf(text, BUS("ranges;", "%s"), wrong[i]);
+        FAILS("cannot be right", MEMORY, CPUS, PSCI, text);
+        CHECK(!platform.gicd.size && !platform.gicr.size);
+    }
 }
 
 static void expect_uart(uint64_t base, bool owned)
@@ -193,6 +381,13 @@ static void test_console(void)
     }
     GOOD(WHOLE, UART, "chosen { bootargs = \"console=serial0\"; };"); /* no aliases at all */
     expect_uart(0, true);
+    GOOD(MEMORY, REST, "bus { #address-cells = <1>; #size-cells = <1>; ranges = <0 0 0x9000000 0x10000>;",
+         "serial@0 { compatible = \"arm,pl011\"; reg = <0 0x1000>; }; };"
+         "chosen { stdout-path = \"/bus/serial\"; };");
+    expect_uart(0x9000000, false);
+    GOOD(WHOLE, "serial@1 { compatible = \"arm,pl011\"; reg = <0 0x40000800 0 0x100>; };",
+         "chosen { stdout-path = \"/serial@1\"; };"); /* in memory */
+    expect_uart(0, false);
     GOOD(WHOLE, "serial@1 { compatible = \"arm,pl011\"; }; chosen { stdout-path = \"/serial@1\"; };");
     expect_uart(0, false);
 }
@@ -274,6 +469,10 @@ static void test_overlaps(void)
 static void invariants(const char *error)
 {
     CHECK(platform.ram_count <= PLATFORM_RANGES_MAX && platform.reserved_count <= PLATFORM_RANGES_MAX);
+    CHECK(platform.firmware_count <= PLATFORM_RANGES_MAX && platform.device_count <= PLATFORM_RANGES_MAX);
+    for (uint32_t i = 0; i < platform.firmware_count; i++)
+        for (uint32_t k = 0; k < platform.ram_count; k++)
+            CHECK(!range_overlaps(platform.firmware[i].base, platform.firmware[i].size, &platform.ram[k]));
     CHECK(platform.core_count <= ORD_CORES_MAX && platform.module_count <= ORD_MODULES_MAX);
     for (uint32_t i = 0; i < platform.module_count; i++) {
         CHECK(strnlen(platform.module[i].name, 16) < 16 && strnlen(platform.module[i].args, 488) < 488);
@@ -312,7 +511,7 @@ static void test_fuzz(void)
     GOOD(MACHINE,
          "chosen { " CELLS "stdout-path = \"serial0:1\"; bootargs = \"console=serial1\"; m@1 { " MODULE
          " bootargs = \"vmm a=b c\"; }; m@2 { " MODULE " bootargs = \"x\"; }; };",
-         "reserved-memory { ranges; " CELLS "a@10000000 { reg = <0 0x10000000 0 0x1000>; }; };");
+         "reserved-memory { ranges; " CELLS "a@10000000 { reg = <0 0x40100000 0 0x1000>; no-map; }; };");
     fuzz(tree, platform.dtb_size, 100000, 7);
 }
 
@@ -342,6 +541,8 @@ int main(int argc, char **argv)
     test_case("what is missing", test_errors);
     test_case("memory", test_memory);
     test_case("reserved memory", test_reserved);
+    test_case("reservation block; lists of ranges", test_reservation_block);
+    test_case("interrupt controller behind a bus", test_gic_on_a_bus);
     test_case("cores", test_cores);
     test_case("interrupt controller, PSCI", test_devices);
     test_case("console", test_console);

@@ -194,6 +194,8 @@ static void test_kept_full(void)
     fixture_start(1, 1024);
     for (uint64_t i = 0; i < ORD_RESOURCES_MAX; i++)
         memory_keep(i * BIT(20), PAGE_SIZE);
+    memory_keep(PAGE_SIZE, 1); /* one with its neighbour */
+    CHECK_EQUAL(memory_kept_count(), ORD_RESOURCES_MAX);
     CHECK_EQUAL(FAKE_RUN(memory_keep(BIT(40), 1)), FAKE_HALT);
 }
 

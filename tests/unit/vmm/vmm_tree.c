@@ -297,12 +297,20 @@ static void test_board(const void *machine)
     CHECK(device_mapped(0xfe201000, 0x1000) && device_mapped(0xf0400000, 0x1000) &&
           device_mapped(0xf0600000, 0x1000));
     CHECK(device_mapped(0xf0012000, 0x1000));
-    CHECK(!any_mapped(0xf0500000, 0x1000) && !any_mapped(0xf0100000, 0x200000) && !any_mapped(0, 0x80000000));
+    CHECK(!any_mapped(0xf0500000, 0x1000) && !any_mapped(0xf0100000, 0x200000) &&
+          !any_mapped(0, 0x3c100000) && !any_mapped(0x3c201000, 0x80000000 - 0x3c201000));
     CHECK(node("/soc/iommu@300000") < 0 && !has("/soc/ethernet@400000", "iommus"));
     CHECK(node("/soc/spare@500000") >= 0 && node("/soc/i2c@600000/sensor@48") >= 0);
     CHECK(has("/soc/interrupt-controller@100000", "reg") &&
           node("/soc/interrupt-controller@100000/its@200000") < 0);
     CHECK(node("/reserved-memory/pool@30000000") >= 0);
+    /* what only a driver may map is its own, as a device; nobody has what no device asks for */
+    CHECK(device_mapped(0x3c100000, 0x2000) && device_mapped(0x3c200000, 0x1000));
+    CHECK(!any_mapped(0x3d000000, 0x100000) && !any_mapped(0x30000000, 0x100000));
+    /* ways into a core: not even where the hypervisor would give them */
+    CHECK(node("/soc/etm@800000") < 0 && node("/soc/debug@801000") < 0 && node("/soc/tpda@802000") < 0);
+    CHECK(!any_mapped(0xf0800000, 0x3000) && node("/soc/funnel") < 0);
+    CHECK(node("/soc/debug-uart@803000") >= 0 && device_mapped(0xf0803000, 0x1000));
 }
 
 static void test_reserved(const void *machine)
@@ -310,7 +318,7 @@ static void test_reserved(const void *machine)
     struct range_list list = {0};
     void *copy = malloc(65536);
 
-    CHECK(tree_reserved(machine, 1ull << 40, &list) && list.count == 1);
+    CHECK(tree_reserved(machine, 1ull << 40, &list) && list.count == 4);
     CHECK(list.range[0].base == 0x30000000 && list.range[0].size == 0x100000);
     CHECK(copy && fdt_open_into(machine, copy, 65536) == 0);
     CHECK(fdt_add_mem_rsv(copy, 0x1234, 0x10) == 0 && fdt_add_mem_rsv(copy, 1ull << 41, 0x1000) == 0);
@@ -325,13 +333,11 @@ static void test_reserved(const void *machine)
         CHECK(fdt_appendprop_u64(copy, child, "reg", base) == 0 &&
               fdt_appendprop_u64(copy, child, "reg", 0x2000) == 0);
     CHECK(fdt_delprop(copy, fdt_path_offset(copy, "/reserved-memory"), "ranges") == 0);
-    static const struct range want[] = {{0x1000, 0x1000},
-                                        {0x10000000, 0x2000},
-                                        {0x20000000, 0x2000},
-                                        {0x30000000, 0x100000},
-                                        {(1ull << 40) - 0x1000, 0x1000}};
+    static const struct range want[] = {
+        {0x1000, 0x1000},     {0x10000000, 0x2000}, {0x20000000, 0x2000},   {0x30000000, 0x100000},
+        {0x3c100000, 0x2000}, {0x3c200000, 0x1000}, {0x3d000000, 0x100000}, {(1ull << 40) - 0x1000, 0x1000}};
     list.count = 0;
-    CHECK(tree_reserved(copy, 1ull << 40, &list) && list.count == 5);
+    CHECK(tree_reserved(copy, 1ull << 40, &list) && list.count == 8);
     CHECK(memcmp(list.range, want, sizeof(want)) == 0);
     for (uint64_t i = 0; i < RANGE_LIST_MAX; i++)
         CHECK(fdt_add_mem_rsv(copy, 0x50000000 + i * 0x2000, 1) == 0);
