@@ -105,6 +105,7 @@ bool boot_prepare(struct boot *boot, const struct ord_bootinfo *info)
         log_line("%s", error);
         return false;
     }
+    boot->vm.page = boot->image.page;
     boot->tree.bootargs = boot->vm.config.bootargs ? boot->vm.config.bootargs : boot->linux_module->args;
     if (boot->ramdisk)
         boot->tree.initrd = (struct range){boot->ramdisk->base, boot->ramdisk->size};
@@ -246,6 +247,14 @@ bool boot_load(struct boot *boot)
 
     if (!enough_memory(boot))
         return false;
+    if (boot->tree.initrd.size &&
+        !range_list_holds(&boot->vm.ram, range_widen(boot->tree.initrd, boot->vm.page))) {
+        log_line("boot module \"ramdisk\" is at the edge of memory, in a page of %u KiB that the guest has "
+                 "in part; "
+                 "load it elsewhere",
+                 boot->vm.page / 1024);
+        return false;
+    }
     if (fdt_size > FDT_ALIGN || !boot_place(boot, fdt_size, &kernel, &fdt)) {
         log_line(
             "too little memory: no free place for the kernel (%lu MiB in one piece, at a multiple of 2 MiB) "
@@ -256,8 +265,9 @@ bool boot_load(struct boot *boot)
     /* Before modules are overwritten. */
     if (!tasks_start(&boot->vm))
         return false;
-    log_line("kernel: 0x%lx, %lu MiB%s", (unsigned long)kernel, (unsigned long)(boot->image.size / MIB),
-             kernel == module->base ? "" : ", moved");
+    log_line("kernel: 0x%lx, %lu MiB%s, pages of %u KiB", (unsigned long)kernel,
+             (unsigned long)(boot->image.size / MIB), kernel == module->base ? "" : ", moved",
+             boot->image.page / 1024);
     if (boot->tree.initrd.size)
         log_line("initrd: 0x%lx, %lu KiB", (unsigned long)boot->tree.initrd.base,
                  (unsigned long)(boot->tree.initrd.size / 1024));

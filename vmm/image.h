@@ -10,6 +10,7 @@ struct image {
     uint64_t size;  /* bytes of RAM that the kernel needs from its start on */
     uint64_t align; /* its start lies `offset` bytes behind a multiple of this */
     uint64_t offset;
+    uint32_t page; /* of the guest's own tables; the hypervisor's are of 4 KiB in any case */
 };
 
 #define IMAGE_ERROR_MAX 200

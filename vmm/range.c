@@ -20,6 +20,14 @@ struct range range_widen(struct range r, uint64_t align)
     return (struct range){base, end - base};
 }
 
+struct range range_narrow(struct range r, uint64_t align)
+{
+    uint64_t base = (r.base + align - 1) & ~(align - 1);
+    uint64_t end = (r.base + r.size) & ~(align - 1);
+
+    return (struct range){base, end > base ? end - base : 0};
+}
+
 bool range_list_add(struct range_list *list, struct range r)
 {
     uint32_t first = 0, last;

@@ -27,6 +27,9 @@ bool range_overlap(struct range a, struct range b);
 /* Grows the range to whole units of `align` (a power of two). */
 struct range range_widen(struct range r, uint64_t align);
 
+/* Leaves the whole units of `align` (a power of two) that are in the range; size 0: there are none. */
+struct range range_narrow(struct range r, uint64_t align);
+
 /* Adds a valid range; false if the list is full. */
 bool range_list_add(struct range_list *list, struct range r);
 

@@ -88,15 +88,16 @@ bool tasks_plan(struct vm *vm, const struct range_list *used, const void *machin
         t->size = t->elf.size + ORD_PAGE_SIZE + STACK_SIZE;
         size += t->size;
     }
+    /* A channel shares no page of the guest with anything: it would have all of it. */
     for (uint32_t i = 0; i < tasks->channel_count; i++)
-        size += config->channel[i].size;
+        size += align_up(config->channel[i].size, vm->page);
     if (!find_memory(vm->boot, used, align_up(size, BLOCK), &tasks->memory)) {
         log_line("too little memory: tasks and channels need %lu KiB in one piece",
                  (unsigned long)(align_up(size, BLOCK) / 1024));
         return false;
     }
     uint64_t at = tasks->memory.base;
-    for (uint32_t i = 0; i < tasks->channel_count; at += config->channel[i++].size)
+    for (uint32_t i = 0; i < tasks->channel_count; at += align_up(config->channel[i++].size, vm->page))
         tasks->channel[i].memory = (struct range){at, config->channel[i].size};
     for (uint32_t i = 0; i < tasks->count; at += tasks->task[i++].size)
         tasks->task[i].memory = at;

@@ -58,6 +58,10 @@ static bool vm_map_ram(struct vm *vm)
         if (r->type != ORD_RESOURCE_RAM)
             continue;
         while (range_list_gap(&vm->set_aside, &rest, &part)) {
+            /* A page of the guest's is its memory in whole or not at all. */
+            part = range_narrow(part, vm->page);
+            if (!part.size)
+                continue;
             status_t status = call_mem_map(vm->cap, r->cap, part.base - r->base, part.base, part.size,
                                            ORD_MEM_READ | ORD_MEM_WRITE | ORD_MEM_EXEC);
             if (status != ORD_OK) {

@@ -21,6 +21,7 @@ struct vm {
     struct config config;
     uint32_t cap;
     uint32_t vppi; /* INTID of the virtual exception */
+    uint32_t page; /* of the guest's own tables: its memory is in whole ones, alone in each */
     uint32_t vcpu_count;
     struct vcpu vcpu[ORD_CORES_MAX];
     struct gic gic;
@@ -44,7 +45,7 @@ uint32_t vm_cap_alloc(void);
 void vm_cap_free(uint32_t cap);
 
 /*
- * Creates the VM with its host cores and guest memory (vm->boot, config and vppi are set) and lists its
+ * Creates the VM with its host cores and guest memory (vm->boot, config, page and vppi are set) and lists its
  * vCPUs: the boot core's first. A message says what failed.
  */
 bool vm_create(struct vm *vm);

@@ -52,6 +52,7 @@ void fake_vm(struct vm *vm, struct ord_bootinfo *info, uint32_t count)
 {
     memset(vm, 0, sizeof(*vm));
     vm->boot = info;
+    vm->page = ORD_PAGE_SIZE;
     vm->vcpu_count = count;
     config_default(&vm->config, info);
     for (uint32_t i = 0; i < count; i++)

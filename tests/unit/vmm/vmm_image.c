@@ -18,9 +18,10 @@ static struct header good(void)
         .code = {0xfa405a4d, 0x1459a356}, .image_size = 0x2010000, .flags = 0xa, .magic = 0x644d5241};
 }
 
+static struct image image;
+
 static bool takes(const struct header *header, uint64_t size)
 {
-    struct image image;
     unsigned char *data = calloc(1, size);
     bool result;
 
@@ -41,7 +42,6 @@ static void test_cut(void)
 {
     unsigned char data[512] = {0};
     struct header header = good();
-    struct image image;
     uint16_t section_count = 1, optional_size = 0;
     uint32_t raw[2] = {256, 256};
 
@@ -58,7 +58,6 @@ static void test_cut(void)
 static void test_random(void)
 {
     uint64_t seed = 7;
-    struct image image;
 
     for (int round = 0; round < 200000; round++) {
         uint64_t size = random_next(&seed) % 300;
@@ -81,16 +80,16 @@ int main(void)
 {
     struct header h = good();
 
-    CHECK(takes(&h, 4096));
+    CHECK(takes(&h, 4096) && image.page == 4096);
     CHECK(!takes(&h, 63) && strstr(error, "too few"));
     h.flags = 0x8; /* page size not said */
-    CHECK(takes(&h, 4096));
+    CHECK(takes(&h, 4096) && image.page == 4096);
     h.flags = 0xb;
     CHECK(!takes(&h, 4096) && strstr(error, "big-endian"));
     h.flags = 0xc;
-    CHECK(!takes(&h, 4096) && strstr(error, "16 KiB"));
+    CHECK(takes(&h, 4096) && image.page == 16384);
     h.flags = 0xe;
-    CHECK(!takes(&h, 4096) && strstr(error, "64 KiB"));
+    CHECK(takes(&h, 4096) && image.page == 65536);
     h = good();
     h.magic = 0;
     CHECK(!takes(&h, 4096) && strstr(error, "magic"));

@@ -36,6 +36,7 @@ static void start(uint32_t core_count, uint64_t ram_base, uint64_t ram_size)
     memset(&vm, 0, sizeof(vm));
     fake_bootinfo(&info, core_count, ram_base, ram_size);
     config_default(&vm.config, &info);
+    vm.page = ORD_PAGE_SIZE;
 }
 
 static int node(const char *path)
@@ -211,6 +212,32 @@ static void test_supplies(const void *machine)
     CHECK(make(gated, &boot) && !has("/outrider", "power-domains"));
     CHECK(strcmp(text("/chosen", "bootargs"), boot.bootargs) == 0);
     free(gated);
+}
+
+/* A guest with large pages has whole ones, and nothing else is in them. */
+static void test_large_pages(const void *machine)
+{
+    static const struct {
+        uint32_t page;
+        uint64_t first, first_size, second, second_size;
+    } want[] = {{16384, 0x40004000, 0xff4000, 0x41800000, 0x7e7fc000},
+                {65536, 0x40010000, 0xfe0000, 0x41800000, 0x7e7f0000}};
+
+    for (int i = 0; i < 2; i++) {
+        start(4, 0x40001000, 0xffa000);
+        vm.page = want[i].page;
+        fake_keep(&info, 0x40ffb000, 0x805000);
+        info.resource[info.resource_count++] = (struct ord_resource){0x41800000, 0x7e7ff000, ORD_RESOURCE_RAM,
+                                                                     ORD_CAP_RAM + info.resource_count};
+        info.resource[info.resource_count++] = /* less than a page */
+            (struct ord_resource){0xbffff000, 0x1000, ORD_RESOURCE_RAM, ORD_CAP_RAM + info.resource_count};
+        CHECK(make(machine, &boot));
+        CHECK_EQUAL(vm.ram.count, 2);
+        CHECK(vm.ram.range[0].base == want[i].first && vm.ram.range[0].size == want[i].first_size);
+        CHECK(vm.ram.range[1].base == want[i].second && vm.ram.range[1].size == want[i].second_size);
+        CHECK_EQUAL(fake.guest_ram.count, 2);
+        CHECK_EQUAL(cell(i ? "/memory@40010000" : "/memory@40004000", "reg", 7, 8), want[i].second_size);
+    }
 }
 
 static void test_hidden(const void *machine)
@@ -402,6 +429,7 @@ int main(int argc, char **argv)
     test_virt(virt);
     test_kept(virt);
     test_supplies(virt);
+    test_large_pages(virt);
     test_hidden(virt);
     test_small_room(virt);
     test_padded(virt);

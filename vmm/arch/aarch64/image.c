@@ -18,7 +18,6 @@ struct image_header {
 #define IMAGE_ALIGN        (2ull << 20)
 #define IMAGE_FLAG_BE      1u
 #define IMAGE_FLAG_PAGE(f) (((f) >> 1) & 3) /* 0 unspecified, 1 4K, 2 16K, 3 64K */
-#define IMAGE_FLAG_PAGE_4K 1u
 #define IMAGE_SIZE_MAX     (1ull << 32)
 #define FAIL(...)          (text_format(error, IMAGE_ERROR_MAX, "kernel image: " __VA_ARGS__), false)
 
@@ -46,6 +45,8 @@ static uint64_t image_file_size(const unsigned char *data, uint64_t size, uint32
     return end;
 }
 
+static const uint32_t page_sizes[] = {4096, 4096, 16384, 65536}; /* by IMAGE_FLAG_PAGE */
+
 bool image_check(struct image *image, const void *data, uint64_t size, char *error)
 {
     static const unsigned char gzip[] = {0x1f, 0x8b};
@@ -64,9 +65,6 @@ bool image_check(struct image *image, const void *data, uint64_t size, char *err
             header.magic);
     if (header.flags & IMAGE_FLAG_BE)
         return FAIL("it is big-endian; take a little-endian kernel");
-    if (IMAGE_FLAG_PAGE(header.flags) > IMAGE_FLAG_PAGE_4K)
-        return FAIL("it uses %u KiB pages; take a kernel with 4 KiB pages",
-                    IMAGE_FLAG_PAGE(header.flags) == 2 ? 16u : 64u);
     if (header.image_size == 0 || header.text_offset >= IMAGE_ALIGN || header.text_offset % 4096 ||
         header.image_size > IMAGE_SIZE_MAX)
         return FAIL("header is corrupt (text_offset 0x%lx, image_size 0x%lx)",
@@ -80,5 +78,6 @@ bool image_check(struct image *image, const void *data, uint64_t size, char *err
     image->size = header.image_size;
     image->align = IMAGE_ALIGN;
     image->offset = header.text_offset;
+    image->page = page_sizes[IMAGE_FLAG_PAGE(header.flags)];
     return true;
 }
