@@ -97,7 +97,10 @@ PROTECTED = """
 def test_protected(tmp_path):
     """Firmware's memory is not the guest's, the debug registers of cores are nobody's."""
     (tmp_path / "tree.dts").write_text(PROTECTED)
-    command = "grep 'System RAM' /proc/iomem; ls /proc/device-tree >&2; hvctl run -- sysmix 5 >&2"
+    command = (
+        "grep 'System RAM' /proc/iomem; ls /proc/device-tree >&2; hvctl run -- sysmix 5 >&2 && modprobe -r hvdetach"
+        " && modprobe hvdetach_attack attack=addresses address=0x46100000,0x46000000,0x46002000"
+    )
     run = run_guest("--tree", tmp_path / "tree.dts", command=command)
     assert run.status == 0, run.explain()
     ram = [[int(end, 16) for end in line.split()[0].split("-")] for line in run.out.splitlines()]

@@ -36,6 +36,10 @@ module_param(device, ulong, 0444);
 MODULE_PARM_DESC(
 	device,
 	"page of registers that no driver uses and that aborts what it does not know (QEMU virt: fw_cfg)");
+static unsigned long address[4];
+static int address_count;
+module_param_array(address, ulong, &address_count, 0444);
+MODULE_PARM_DESC(address, "pages that are no memory of the guest: firmware's");
 
 /* ---- a context with a page table of our own ---- */
 
@@ -345,6 +349,26 @@ static bool storm(void)
 	return victim_end(&v) && ok;
 }
 
+/* ---- addresses of memory that is not the guest's ---- */
+
+/* As a frame, an event page, a buffer, and as a page table that the hypervisor walks. */
+static bool addresses(void)
+{
+	struct arm_smccc_res res;
+	bool ok = address_count > 0;
+	int i;
+
+	for (i = 0; i < address_count; i++) {
+		EXPECT("CREATE", hvd_call(ORD_HC_CREATE, address[i], ORD_CORE_ANY, ORD_PRIO_DEFAULT, 0, &res),
+		       ORD_BAD_ADDRESS);
+		EXPECT("SETUP", hvd_call(ORD_HC_SETUP, address[i], 0, 0, 0, &res), ORD_BAD_ADDRESS);
+		EXPECT("LOG", hvd_call(ORD_HC_LOG, 0, address[i], 0, 0, &res), ORD_BAD_ADDRESS);
+		device = address[i];
+		ok = table_in_device() && ok;
+	}
+	return ok;
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -353,6 +377,7 @@ static const struct {
 	{ "table-in-device-load", table_in_device_load },
 	{ "registers", registers },
 	{ "storm", storm },
+	{ "addresses", addresses },
 };
 
 static int __init attack_init(void)
