@@ -28,6 +28,8 @@ enum context_state {
     CONTEXT_IDLE = 1,
     CONTEXT_RUNNING = 2,
 };
+#define CONTEXT_STATE 3u /* of context->state; above: the number of the run, modulo 2^30 */
+#define CONTEXT_RUN   4u
 
 /* What a RUNNING context waits for in the hypervisor; its thread is blocked then. */
 enum context_wait {
@@ -35,6 +37,7 @@ enum context_wait {
     WAIT_COUNTER = 1, /* deadline in ticks of the counter */
     WAIT_CLOCK = 2,   /* deadline in ns of the VM's timebase */
     WAIT_NOTIFY = 3,  /* for signals; deadline in ticks, or 0 */
+    WAIT_IRQ = 4,     /* for an interrupt (grant.h); likewise */
 };
 
 struct context {
@@ -42,11 +45,11 @@ struct context {
     struct vm *vm;
     struct ord_frame *frame; /* guest memory: nothing read from it is trusted */
     uint32_t id;
-    uint32_t state;
+    uint32_t state;        /* enum context_state, and which run */
     bool taken;            /* created and not destroyed; under vm->lock, as `shared` */
-    uint32_t irqs;         /* that are granted to it; likewise */
+    uint32_t irqs;         /* that are granted to it; under vm_spi_lock */
     bool shared;           /* may share its core with others that may */
-    uint32_t recall_asked; /* by the guest, for the current run */
+    uint32_t recall_asked; /* by the guest: the state that it is for, if it is still that one */
     /* the core's, from here */
     uint32_t wait; /* enum context_wait */
     uint64_t deadline;
@@ -59,6 +62,14 @@ struct context {
     uint64_t clock_offset; /* ns, modulo 2^64 */
     struct ord_stats stats;
 };
+
+static inline enum context_state context_state(const struct context *c)
+{
+    return READ_ONCE(c->state) & CONTEXT_STATE;
+}
+
+/* From one state to another one; a new run has a new number. False: it is not in `from`. Any core. */
+bool context_change(struct context *c, enum context_state from, enum context_state to) MUST_CHECK;
 
 /* Sets up a zeroed one for slot `id`. */
 void context_init(struct context *c, struct vm *vm, uint32_t id);

@@ -70,7 +70,8 @@ void thread_wake(struct thread *t);
 void thread_block(struct thread *t);
 /* Another priority, for a thread of this core. */
 void thread_set_prio(struct thread *t, uint8_t prio);
-/* Posts ops to t's core and makes that core look at them. Any core. */
+/* Posts ops to t's core and makes that core look at them. Any core. A context may be moved to another core
+ * meanwhile: then its old one passes the request on. */
 void thread_post(struct thread *t, uint32_t ops);
 
 #endif

@@ -3,10 +3,9 @@
 #ifndef HV_VIRQ_H
 #define HV_VIRQ_H
 
-#include "notify.h"
 #include "types.h"
 
-struct context;
+struct notify;
 struct vcpu;
 
 struct irq {
@@ -14,12 +13,9 @@ struct irq {
     uint32_t vintid; /* as the guest sees it */
     struct vcpu *vcpu;
     uint32_t state;        /* virtual: ORD_IRQ_STATE_ENABLED, _PENDING */
-    struct notify *notify; /* instead of a vCPU */
+    struct notify *notify; /* a host task's, instead of a vCPU; with the bits that it signals */
     uint64_t bits;
-    struct context *grantee; /* a detached thread that handles it, through `own`; under vm_spi_lock */
-    struct notify own;
-    uint32_t unacked; /* taken by the grantee, and not acknowledged; its core's */
-    bool delivering;  /* somewhere, irq_deliver() is at work */
+    uintptr_t grant; /* grant.h */
 };
 
 /* It is not a physical one: the rest is for these. */

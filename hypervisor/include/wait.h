@@ -32,10 +32,18 @@ bool wait_clock(struct context *c, int64_t deadline);
  */
 bool wait_notify(struct context *c, struct notify *n, uint64_t deadline, uint64_t *result);
 
-/* It may have been signalled. */
+/* It waits for a notification, which may have been signalled. */
 void wait_notified(struct context *c);
 
-/* Its timer has fired. */
+/* For a kind of wait that others end: begins it, so that they see c->wait. It may be cancelled still. */
+void wait_begin(struct context *c, enum context_wait wait, uint64_t deadline);
+/* Blocks it until wait_finish(), or the counter has reached the deadline (0: never). */
+void wait_block(struct context *c);
+
+/* The wait is over: with that result the thread runs. */
+void wait_finish(struct context *c, uint64_t result);
+
+/* Its timer has fired; not for WAIT_IRQ (grant.h). */
 enum wait_state wait_expired(struct context *c) MUST_CHECK;
 
 /* The timebase has changed. */

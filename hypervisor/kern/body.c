@@ -5,17 +5,20 @@
 #include "context.h"
 #include "core.h"
 #include "notify.h"
-#include "panic.h"
 #include "vcpu.h"
 
 void body_handle(struct core *c, struct thread *t, uint32_t ops)
 {
-    ASSERT(t->core == c);
+    if (t->core != c) {
+        /* It was moved between a sender's look at its core and the request. RUN and RECALL cannot be among
+         * them: a context that runs is not moved. */
+        thread_post(t, ops);
+        return;
+    }
     if (t->state == THREAD_DEAD)
         return;
     if (t->context) {
-        /* RUN first: a RECALL that was meant for the time behind it must not get lost (context_run clears
-         * those that are older). */
+        /* RUN first: a RECALL that was meant for it must not get lost; one for the run before is void. */
         if (ops & THREAD_OP_RUN)
             context_handle_run(t->context);
         if (ops & THREAD_OP_RECALL)

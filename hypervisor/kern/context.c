@@ -4,6 +4,7 @@
 #include "atomic.h"
 #include "console.h"
 #include "core.h"
+#include "grant.h"
 #include "vm.h"
 #include "wait.h"
 #include <arch/thread.h>
@@ -25,7 +26,9 @@ static void fire(struct timer *timer)
 {
     struct context *c = CONTAINER_OF(timer, struct context, timer);
 
-    if (wait_expired(c) == WAIT_CLOCK_GONE)
+    if (c->wait == WAIT_IRQ)
+        grant_expired(c);
+    else if (wait_expired(c) == WAIT_CLOCK_GONE)
         interrupt(c);
 }
 
@@ -38,16 +41,22 @@ void context_init(struct context *c, struct vm *vm, uint32_t id)
     c->thread.context = c;
 }
 
+bool context_change(struct context *c, enum context_state from, enum context_state to)
+{
+    uint32_t old = READ_ONCE(c->state);
+    uint32_t run = (old & ~CONTEXT_STATE) + (to == CONTEXT_RUNNING ? CONTEXT_RUN : 0);
+
+    return (old & CONTEXT_STATE) == from && atomic_cas(&c->state, old, run | to);
+}
+
 status_t context_run(struct vm *vm, uint64_t id)
 {
     struct context *c = context_find(vm, id);
 
     if (!c || !READ_ONCE(c->taken))
         return ORD_BAD_CAP;
-    if (READ_ONCE(vm->stopped) || !atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_RUNNING))
+    if (READ_ONCE(vm->stopped) || !context_change(c, CONTEXT_IDLE, CONTEXT_RUNNING))
         return ORD_BAD_STATE;
-    /* A recall that was answered by another event is void. */
-    atomic_store(&c->recall_asked, 0u);
     WRITE_ONCE(c->frame->event, ORD_EVENT_RUNNING);
     thread_post(&c->thread, THREAD_OP_RUN);
     return ORD_OK;
@@ -62,9 +71,13 @@ status_t context_recall(struct vm *vm, uint64_t id)
     struct context *c = context_find(vm, id);
     if (!c || !c->taken) {
         s = ORD_BAD_CAP;
-    } else if (atomic_load(&c->state) == CONTEXT_RUNNING) {
-        atomic_store(&c->recall_asked, 1u);
-        thread_post(&c->thread, THREAD_OP_RECALL);
+    } else {
+        uint32_t state = atomic_load(&c->state);
+        /* For this run alone: one that its event was faster than is void. */
+        if ((state & CONTEXT_STATE) == CONTEXT_RUNNING) {
+            atomic_store(&c->recall_asked, state);
+            thread_post(&c->thread, THREAD_OP_RECALL);
+        }
     }
     spin_unlock(&vm->lock);
     return s;
@@ -81,12 +94,14 @@ void context_handle_run(struct context *c)
         return;
     }
     thread_wake(&c->thread);
+    /* Asked for between the change of state and this request: RECALL has come first, and has found nothing. */
+    if (READ_ONCE(c->recall_asked) == c->state)
+        context_handle_recall(c);
 }
 
 void context_handle_recall(struct context *c)
 {
-    /* State first: a late request must not take away one that is meant for the run that comes. */
-    if ((c->thread.state != THREAD_READY && !c->wait) || !atomic_exchange(&c->recall_asked, 0u))
+    if ((c->thread.state != THREAD_READY && !c->wait) || atomic_load(&c->recall_asked) != c->state)
         return;
     if (c->wait) {
         interrupt(c);
@@ -98,7 +113,10 @@ void context_handle_recall(struct context *c)
 
 void context_handle_notify(struct context *c)
 {
-    wait_notified(c);
+    if (c->wait == WAIT_NOTIFY)
+        wait_notified(c);
+    else if (c->wait == WAIT_IRQ)
+        grant_notified(c);
 }
 
 void context_handle_time(struct context *c)
@@ -178,7 +196,7 @@ void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64
     f->far = far;
     f->ipa = ipa;
     /* From here on the guest may run the context again: nothing of c is used any more. */
-    atomic_store(&c->state, (uint32_t)CONTEXT_IDLE);
+    atomic_store(&c->state, (c->state & ~CONTEXT_STATE) | CONTEXT_IDLE);
     atomic_store(&f->event, (uint32_t)event);
     smp_mb();
     if (READ_ONCE(f->wait))

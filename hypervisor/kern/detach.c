@@ -104,7 +104,7 @@ status_t detach_create(struct vm *vm, uint64_t frame, uint64_t core, uint64_t pr
         f->event = ORD_EVENT_NONE;
         vm->context_count++;
         atomic_store(&vm->context[c->id], c);
-        atomic_store(&c->state, (uint32_t)CONTEXT_IDLE);
+        atomic_store(&c->state, (c->state & ~CONTEXT_STATE) | CONTEXT_IDLE);
         *id = c->id;
     } else if (c && !vm->context[c->id]) {
         pool_free(ORD_POOL_CONTEXT, c);
@@ -138,7 +138,7 @@ static status_t close_context(struct vm *vm, struct context *c)
 {
     if (!c->taken)
         return ORD_BAD_CAP;
-    if (!atomic_cas(&c->state, (uint32_t)CONTEXT_IDLE, (uint32_t)CONTEXT_CLOSED))
+    if (!context_change(c, CONTEXT_IDLE, CONTEXT_CLOSED))
         return ORD_BUSY;
     settle(vm, c);
     return ORD_OK;
@@ -165,10 +165,8 @@ status_t detach_destroy(struct vm *vm, uint64_t id)
     if (c)
         s = close_context(vm, c);
     if (s == ORD_OK) {
-        if (c->irqs) {
-            grant_revoke_all(c);
-            settle(vm, c); /* the last one may be in its mailbox */
-        }
+        grant_revoke_all(c);
+        settle(vm, c); /* the last one may be in its mailbox */
         quit_core(c->thread.core);
         c->taken = false;
         vm->context_count--;
@@ -199,7 +197,7 @@ status_t detach_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio)
             }
             c->thread.prio = (uint8_t)prio;
         }
-        atomic_store(&c->state, (uint32_t)CONTEXT_IDLE);
+        atomic_store(&c->state, (c->state & ~CONTEXT_STATE) | CONTEXT_IDLE);
     }
     spin_unlock(&vm->lock);
     return s;

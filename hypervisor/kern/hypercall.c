@@ -50,7 +50,7 @@ static status_t do_core_info(struct vcpu *v, const uint64_t arg[5], uint64_t out
             if (!x || !x->taken || x->thread.core != c)
                 continue;
             /* One that runs is the better example. */
-            running = READ_ONCE(x->state) == CONTEXT_RUNNING;
+            running = context_state(x) == CONTEXT_RUNNING;
             if (!out[1] || (running && !(out[0] & ORD_CORE_RUNNING)))
                 out[1] = i + 1;
             if (running)
@@ -284,7 +284,7 @@ static void do_irq(struct context *c, uint64_t number, const uint64_t arg[6], ui
     if (i && number == ORD_HOSTCALL_IRQ_WAIT && grant_wait(c, i, arg[1], &value))
         return;
     if (i && number == ORD_HOSTCALL_IRQ_ACK)
-        value = grant_complete(i) ? 0 : (uint64_t)-ORD_HOSTCALL_EINVAL;
+        value = grant_complete(c, i) ? 0 : (uint64_t)-ORD_HOSTCALL_EINVAL;
     result[0] = value;
 }
 

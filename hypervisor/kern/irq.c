@@ -3,6 +3,7 @@
 
 #include "atomic.h"
 #include "core.h"
+#include "grant.h"
 #include "notify.h"
 #include "platform.h"
 #include "pool.h"
@@ -39,7 +40,7 @@ status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t prior
     if (vintid < 32 || vintid >= ARRAY_SIZE(by_intid) || priority > 0xff)
         return ORD_BAD_PARAM;
     spin_lock(&vm_spi_lock);
-    if ((i->notify && !i->grantee) || (i->vcpu && i->vcpu->vm != vm) || (i->grantee && i->vintid != vintid))
+    if (i->notify || (i->vcpu && i->vcpu->vm != vm) || (grant_owner(i) && i->vintid != vintid))
         s = ORD_BUSY;
     else if (vm->spi[vintid] && vm->spi[vintid] != i)
         s = ORD_EXISTS;
@@ -50,7 +51,7 @@ status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t prior
         vm->spi[vintid] = i;
         vm->spi_priority[vintid] = (uint8_t)priority;
         atomic_store(&i->vcpu, v);
-        if (!virq_is(i) && !i->grantee)
+        if (!virq_is(i) && !grant_owner(i))
             arch_irq_route(i->intid, v->thread->core);
     }
     spin_unlock(&vm_spi_lock);
@@ -115,15 +116,13 @@ NOINLINE bool irq_deliver(uint32_t intid)
 
     if (!i)
         return false;
-    /* revoke() waits for the end of this. An interrupt is delivered by one core at a time. */
-    atomic_store(&i->delivering, true);
-    smp_mb();
-    v = atomic_load(&i->vcpu);
+    if (grant_deliver(i))
+        return true;
     n = atomic_load(&i->notify);
+    v = atomic_load(&i->vcpu);
     if (n)
         notify_signal(n, i->bits);
     else if (v)
         vcpu_pend(v, i->vintid);
-    atomic_store(&i->delivering, false);
     return n || v;
 }

@@ -169,7 +169,7 @@ static bool vcpus_now(struct walk *w)
 {
     for (int i = 0; i < LOOKS && slots_left(w); i++) {
         const struct vm *vm = vm_here(w);
-        if (!vm || w->index >= READ_ONCE(vm->vcpu_count)) {
+        if (!vm || w->index >= atomic_load(&vm->vcpu_count)) {
             w->slot++;
             w->index = 0;
             continue;
@@ -193,7 +193,7 @@ static void context_now(const struct vm *vm, const struct context *c, uint32_t l
     case 0:
         print("context %u of VM %u on core %u, priority %u%s: %s", c->id, vm->ptab.vmid,
               c->thread.core->index, c->thread.prio, c->shared ? ", shared" : "",
-              states[MIN(READ_ONCE(c->state), 2u)]);
+              states[MIN(context_state(c), 2u)]);
         break;
     case 1:
         print("  runs %lu, system calls %lu, faults %lu, exceptions %lu, recalls %lu", s->runs, s->syscalls,

@@ -76,7 +76,7 @@ bool wait_clock_counter(const struct ord_timebase *timebase, int64_t ns, uint64_
     return true;
 }
 
-static void begin(struct context *c, enum context_wait wait, uint64_t deadline)
+void wait_begin(struct context *c, enum context_wait wait, uint64_t deadline)
 {
     c->deadline = deadline;
     c->stats.waiting = 1;
@@ -161,34 +161,32 @@ static enum wait_state look(struct context *c)
     return WAIT_OVER;
 }
 
-static bool waits_for_irq(const struct context *c)
+void wait_finish(struct context *c, uint64_t result)
 {
-    return c->wait == WAIT_NOTIFY && c->irq && c->notify == &c->irq->own;
-}
-
-/* The wait for a notification is over. */
-static void finish(struct context *c, uint64_t count)
-{
-    /* As long as it waits, nobody can take the interrupt from it. */
-    if (waits_for_irq(c))
-        c->irq->unacked |= (int64_t)count > 0;
     wait_cancel(c);
-    arch_context_result(c, count);
+    arch_context_result(c, result);
     c->frame->stats = c->stats;
     thread_wake(&c->thread);
+}
+
+void wait_block(struct context *c)
+{
+    if (c->deadline)
+        timer_start(&c->timer, c->deadline);
+    thread_block(&c->thread);
 }
 
 enum wait_state wait_expired(struct context *c)
 {
     if (c->wait != WAIT_NOTIFY)
         return look(c);
-    finish(c, notify_take(c->notify, false));
+    wait_finish(c, notify_take(c->notify, false));
     return WAIT_OVER;
 }
 
 bool wait_counter(struct context *c, uint64_t deadline)
 {
-    begin(c, WAIT_COUNTER, deadline);
+    wait_begin(c, WAIT_COUNTER, deadline);
     if (!arm(c) || !c->wait)
         return false;
     thread_block(&c->thread);
@@ -197,7 +195,7 @@ bool wait_counter(struct context *c, uint64_t deadline)
 
 bool wait_clock(struct context *c, int64_t deadline)
 {
-    begin(c, WAIT_CLOCK, (uint64_t)deadline);
+    wait_begin(c, WAIT_CLOCK, (uint64_t)deadline);
     if (!arm(c)) {
         wait_cancel(c);
         return false;
@@ -214,7 +212,7 @@ bool wait_notify(struct context *c, struct notify *n, uint64_t deadline, uint64_
         return false;
     }
     c->notify = n;
-    begin(c, WAIT_NOTIFY, deadline);
+    wait_begin(c, WAIT_NOTIFY, deadline);
     /* Who signals from now on posts to this core. */
     smp_mb();
     *result = notify_take(n, false);
@@ -222,20 +220,16 @@ bool wait_notify(struct context *c, struct notify *n, uint64_t deadline, uint64_
         wait_cancel(c);
         return false;
     }
-    if (deadline)
-        timer_start(&c->timer, deadline);
-    thread_block(&c->thread);
+    wait_block(c);
     return true;
 }
 
 void wait_notified(struct context *c)
 {
-    uint64_t count = c->wait == WAIT_NOTIFY ? notify_take(c->notify, false) : 0;
+    uint64_t count = notify_take(c->notify, false);
 
     if (count)
-        finish(c, count);
-    else if (waits_for_irq(c) && atomic_load(&c->irq->grantee) != c)
-        finish(c, (uint64_t)-ORD_HOSTCALL_EPERM); /* taken away */
+        wait_finish(c, count);
 }
 
 /* What is signalled from now on, or was and nobody has taken it, is for Linux to know. */

@@ -74,7 +74,7 @@ status_t arch_context_load(struct context *c)
     struct ord_frame *f = c->frame;
 
     FAKE_CHECK(c->thread.core == core_self() && !c->thread.arch.context_running);
-    FAKE_CHECK(READ_ONCE(c->state) == CONTEXT_RUNNING);
+    FAKE_CHECK(context_state(c) == CONTEXT_RUNNING);
     if (READ_ONCE(f->magic) != ORD_FRAME_MAGIC || READ_ONCE(f->version) >> 16 != ORD_ABI_MAJOR)
         return ORD_BAD_VERSION;
     c->thread.arch.context_running = true;
@@ -84,7 +84,7 @@ status_t arch_context_load(struct context *c)
 void arch_context_save(struct context *c)
 {
     FAKE_CHECK(c->thread.core == core_self() && c->thread.arch.context_running);
-    FAKE_CHECK(READ_ONCE(c->state) == CONTEXT_RUNNING);
+    FAKE_CHECK(context_state(c) == CONTEXT_RUNNING);
     c->thread.arch.context_running = false;
     c->frame->x[0]++;
     if (fake.context_saved)

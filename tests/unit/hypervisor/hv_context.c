@@ -226,7 +226,7 @@ static void test_set(void)
     make(1, 2);
     CHECK(detach_set(vm, 0, 2, 10) == ORD_BUSY && cores[3].contexts == 1 && cores[2].contexts == 1 &&
           c->thread.core == &cores[3]);
-    CHECK(c->state == CONTEXT_IDLE);
+    CHECK(context_state(c) == CONTEXT_IDLE);
     CHECK(context_run(vm, 0) == ORD_OK && !host(2) && host(3) == &c->thread);
     host_event(c, ORD_EVENT_SYSCALL);
     CHECK_EQUAL(frame(0)->core, 3);

@@ -6,7 +6,7 @@
  *   cores 2, 3: host cores; a thread that runs there makes system calls, as many as the scenario lets it
  *
  *   c create on core 2   R run       r recall          w wait for an event
- *   d destroy            s set to the other host core  S stop the VM
+ *   d destroy            s set to the other host core  S stop the VM         u wait until it runs
  *   . the event page is given back: nobody may write to it any more
  *
  * A pair of contexts: each vCPU's script is about one of them, and they share core 2. What runs there may
@@ -17,9 +17,14 @@
 #include "fixture.h"
 
 #include "atomic.h"
+#include "call.h"
 #include "fiber.h"
+#include "grant.h"
+#include "irq.h"
 #include "string.h"
 #include <arch/thread.h>
+#include <outrider/hostcall.h>
+#include <outrider/task.h>
 #include <sanitizer/asan_interface.h>
 #include <signal.h>
 #include <unistd.h>
@@ -93,6 +98,11 @@ static bool event_there_1(void)
            *(volatile uint32_t *)&frame[1]->event != ORD_EVENT_RUNNING;
 }
 
+static bool runs_now(void)
+{
+    return (*(volatile uint32_t *)&vm->context[0]->state & CONTEXT_STATE) == CONTEXT_RUNNING;
+}
+
 static status_t create(uint32_t k)
 {
     uint32_t id;
@@ -142,6 +152,9 @@ static void guest(uint32_t self)
             break;
         case 'w':
             fiber_wait(k ? event_there_1 : event_there);
+            break;
+        case 'u':
+            fiber_wait(runs_now);
             break;
         case 'd': {
             status_t destroyed = detach_destroy(vm, k);
@@ -313,10 +326,11 @@ static bool run(void)
         if (c->thread.ops)
             return false;
         failure = "frame and state do not fit";
-        if ((c->state == CONTEXT_RUNNING) != (frame[i]->event == ORD_EVENT_RUNNING) ||
-            c->state == CONTEXT_CLOSED)
+        if ((context_state(c) == CONTEXT_RUNNING) != (frame[i]->event == ORD_EVENT_RUNNING) ||
+            context_state(c) == CONTEXT_CLOSED)
             return false;
-        events += s->syscalls + s->recalls + s->exceptions + s->faults + (c->state == CONTEXT_RUNNING);
+        events +=
+            s->syscalls + s->recalls + s->exceptions + s->faults + (context_state(c) == CONTEXT_RUNNING);
     }
     failure = "contexts are not on the cores that they are counted on";
     if (taken != creates - destroys || cores[2].contexts != on[2] || cores[3].contexts != on[3])
@@ -332,7 +346,7 @@ static void report(const char *why)
     fprintf(stderr, "%s: %s / %s: %s: ", scenario->name, scenario->script[0], scenario->script[1], why);
     for (uint32_t i = 0; i < 2 && vm->context[i]; i++) {
         struct context *c = vm->context[i];
-        fprintf(stderr, "context %u: state %u, thread %u, requests 0x%x; event %u; ", i, c->state,
+        fprintf(stderr, "context %u: state %u, thread %u, requests 0x%x; event %u; ", i, context_state(c),
                 c->thread.state, c->thread.ops, frame[i]->event);
     }
     for (uint32_t i = 2; i < 4; i++)
@@ -355,6 +369,7 @@ static void on_asan(void)
 static const struct scenario scenarios[] = {
     {"recall against event", {"RwRrw", "rr"}, 1, true, false, false, 2, 3000, 0, 0},
     {"recall, and it comes", {"RrwRrw", "r"}, 0, true, false, false, 2, 3000, 0, 0},
+    {"recall of a run that has just begun", {"R", "urw"}, 0, true, false, false, 2, 3000, 0, 0},
     {"recall against destroy", {"RwdcRrw", "rr"}, 1, true, false, false, 2, 5000, 0, 0},
     {"all at once", {"cRrwdcRrwd", "rrr"}, 1, false, false, false, 2, 5000, 0, 0},
     {"two run it", {"RwRw", "RwRw"}, 4, true, false, false, 2, 5000, 0, 0},
@@ -536,8 +551,185 @@ static void explore_shared(void)
     printf("%lu orders; ", (unsigned long)count);
 }
 
+/* ---- an interrupt that context 0 has ---- */
+
+#define INTID  40 /* physical */
+#define VINTID 50
+#define RAISES 3u
+
+static const struct grant_scenario {
+    const char *name;
+    const char *script; /* v revoke  g give to context 1  r, w, s, d as above, of context 0 */
+} grant_scenarios[] = {
+    {"interrupt revoked", "v"},
+    {"interrupt given to another", "vg"},
+    {"interrupt of one that is moved", "rws"},
+    {"interrupt of one that is destroyed", "rwd"},
+};
+static const char *grant_script;
+static struct irq *grant_irq;
+static uint32_t calls[2]; /* that each makes yet */
+static bool asked[2];     /* it waits for its result */
+
+static bool is_active(void)
+{
+    return fake.irq_state[INTID] & ORD_IRQ_STATE_ACTIVE;
+}
+
+static bool is_inactive(void)
+{
+    return !is_active();
+}
+
+/* The device, on a core that is the one for the interrupt or was just now. */
+static void device(void)
+{
+    for (uint32_t i = 0; i < RAISES; i++) {
+        fiber_wait(is_inactive);
+        fake.irq_state[INTID] |= ORD_IRQ_STATE_ACTIVE;
+        CHECK(irq_deliver(INTID));
+    }
+}
+
+static void grant_guest(void)
+{
+    for (const char *s = grant_script; *s; s++)
+        switch (*s) {
+        case 'v':
+            CHECK(grant_revoke(vm, VINTID) == ORD_OK);
+            break;
+        case 'g':
+            CHECK(detach_grant(vm, 1, VINTID) == ORD_OK);
+            break;
+        case 'r':
+            CHECK(context_recall(vm, 0) == ORD_OK);
+            break;
+        case 'w':
+            fiber_wait(event_there);
+            break;
+        case 's':
+            CHECK(detach_set(vm, 0, 3, 20) == ORD_OK);
+            break;
+        case 'd':
+            CHECK(detach_destroy(vm, 0) == ORD_OK);
+            break;
+        }
+}
+
+static uint64_t hostcall(struct context *c, uint64_t number)
+{
+    uint64_t arg[6] = {VINTID}, result[4] = {VINTID};
+
+    CHECK(hostcall_dispatch(c, number, arg, result));
+    return result[0];
+}
+
+/* Its thread waits for the interrupt, acknowledges it, and again. */
+static void grant_host(void)
+{
+    struct core *c = core_self();
+
+    for (;;) {
+        struct context *x = scheduler_leave(c)->context;
+        uint64_t result = 0;
+        fake_point();
+        if (!asked[x->id] && !calls[x->id]) {
+            fiber_wait(c->index == 2 ? interrupted_2 : interrupted_3);
+            c->mode = CORE_HYP;
+        } else {
+            c->mode = CORE_HYP;
+            fake_point();
+            if (asked[x->id]) {
+                result = x->thread.arch.value;
+            } else {
+                calls[x->id]--;
+                result = hostcall(x, ORD_HOSTCALL_IRQ_WAIT);
+            }
+            asked[x->id] = x->wait;
+            if (!x->wait && result == 1)
+                hostcall(x, ORD_HOSTCALL_IRQ_ACK);
+        }
+        arch_core_irqs(c);
+    }
+}
+
+static bool run_grant(void)
+{
+    restore();
+    fiber_reset();
+    asked[0] = asked[1] = false;
+    calls[0] = calls[1] = 2;
+    fake.irq_state[INTID] = 0;
+    fiber_add(0, grant_guest, true);
+    fiber_add(1, device, false);
+    fiber_add(2, grant_host, false);
+    fiber_add(3, grant_host, false);
+    failure = "nobody goes on";
+    if (!fiber_run())
+        return false;
+    failure = "a mailbox is not empty";
+    if (cores[2].mail || cores[3].mail)
+        return false;
+    uintptr_t word = grant_irq->grant;
+    const struct context *owner = grant_owner(grant_irq);
+    uint32_t hands = (owner && word != (uintptr_t)owner) + !!(vm->vcpu[0]->pending_spi[0] & BIT(VINTID));
+    failure = "the interrupt is active, and nobody will end it; or the other way round";
+    if (hands != is_active())
+        return false;
+    failure = "one sleeps for an interrupt that has come, or is not its own";
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct context *x = vm->context[i];
+        if (x->wait == WAIT_IRQ && (owner != x || (word & GRANT_RAISED)))
+            return false;
+    }
+    failure = "interrupts are not counted right";
+    return vm->context[0]->irqs + vm->context[1]->irqs == !!owner;
+}
+
+static void explore_grant(void)
+{
+    uint64_t count = 0;
+    uint32_t id;
+
+    fixture_start(4, 1024);
+    struct task *task = fixture_task();
+    vm = fixture_vm();
+    frame[0] = fixture_frame(FRAME);
+    frame[1] = fixture_frame(FRAME + 1);
+    struct vcpu *v = fixture_vcpu(vm, task, 0);
+    CHECK(vm_add_core(vm, 2, 100) == ORD_OK && vm_add_core(vm, 3, 100) == ORD_OK);
+    CHECK(irq_create(INTID, &grant_irq) == ORD_OK && irq_bind(grant_irq, v, VINTID, 0) == ORD_OK);
+    for (uint32_t i = 0; i < 2; i++)
+        CHECK(detach_create(vm, frame_address(FRAME + i), 2 + i, 10, ORD_CREATE_SHARED, &id) == ORD_OK &&
+              context_run(vm, i) == ORD_OK);
+    CHECK(detach_grant(vm, 0, VINTID) == ORD_OK);
+    save();
+    fake.poll = poll;
+    fake.sleep = sleep_until;
+    fiber_explore(2);
+    do {
+        if (!run_grant()) {
+            fprintf(stderr, "%s; word %lx, %s; ", failure, (unsigned long)grant_irq->grant,
+                    is_active() ? "active" : "not active");
+            fiber_report();
+            exit(1);
+        }
+        count++;
+    } while (fiber_next());
+    for (uint32_t i = 1; i <= 3000; i++) {
+        fiber_random(i * 0x9e3779b97f4a7c15ull, 2 + i % 20);
+        CHECK(run_grant());
+    }
+    printf("%lu orders; ", (unsigned long)count);
+}
+
 int main(int argc, char **argv)
 {
+    for (size_t i = 0; i < ARRAY_SIZE(grant_scenarios); i++) {
+        grant_script = grant_scenarios[i].script;
+        if (argc < 2 || !strcmp(argv[1], grant_scenarios[i].name))
+            test_case(grant_scenarios[i].name, explore_grant);
+    }
     if (argc < 2 || !strcmp(argv[1], "shared core"))
         test_case("shared core", explore_shared);
     for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++) {

@@ -136,7 +136,7 @@ static void test_wait(void)
     CHECK(call(ORD_HOSTCALL_IRQ_WAIT, VINTID, 0) == VINTID && context->wait);
     on_core(0);
     CHECK(context_recall(vm, context->id) == ORD_OK && !fixture_host(2));
-    CHECK(context->frame->event == ORD_EVENT_INTERRUPTED && !context->wait && !irq->own.waiter);
+    CHECK(context->frame->event == ORD_EVENT_INTERRUPTED && !context->wait);
     raise(2);
     on_core(0);
     CHECK(context_run(vm, context->id) == ORD_OK && fixture_host(2) == &context->thread);
@@ -162,7 +162,7 @@ static void taken_back(bool raised, bool taken, bool acked, bool by_revoke)
     on_core(0);
     CHECK((by_revoke ? grant_revoke(vm, VINTID) : detach_destroy(vm, context->id)) == ORD_OK);
     CHECK(linux_has() == (raised && !acked) && fake.routed[INTID] == 0 && !context->irqs);
-    CHECK(!irq->grantee && !irq->notify);
+    CHECK(!irq->grant);
     /* And it is Linux's. */
     vcpu->pending_spi[0] = 0;
     raise(0);
@@ -192,7 +192,7 @@ static void test_revoked_wait(void)
     on_core(0);
     CHECK(grant_revoke(vm, VINTID) == ORD_OK);
     CHECK(fixture_host(2) == &context->thread && !context->wait);
-    CHECK((int64_t)context->thread.arch.value == -ORD_HOSTCALL_EPERM && !irq->unacked);
+    CHECK((int64_t)context->thread.arch.value == -ORD_HOSTCALL_EPERM && !irq->grant);
 }
 
 static void test_move(void)

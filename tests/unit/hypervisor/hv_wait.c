@@ -178,7 +178,7 @@ static void test_rate(void)
 
 static void expect_event(enum ord_event event)
 {
-    CHECK(frame()->event == event && !frame()->stats.waiting && context->state == CONTEXT_IDLE &&
+    CHECK(frame()->event == event && !frame()->stats.waiting && context_state(context) == CONTEXT_IDLE &&
           !context->wait);
     CHECK(context->thread.state == THREAD_BLOCKED && !cores[2].arch.timer_on && !context->stats.sleeps);
 }
