@@ -40,12 +40,14 @@ static void event_wake(u32 context)
 static void event_drain(void)
 {
 	unsigned int word;
-	u64 bits;
+	u64 bits, all = 0;
 
+	if (unlikely(READ_ONCE(event_page->all)) && xchg(&event_page->all, 0))
+		all = ~0ull;
 	for (word = 0; word < ARRAY_SIZE(event_page->pending); word++) {
-		if (!READ_ONCE(event_page->pending[word]))
+		if (!READ_ONCE(event_page->pending[word]) && !all)
 			continue;
-		bits = xchg(&event_page->pending[word], 0);
+		bits = xchg(&event_page->pending[word], 0) | all;
 		for (; bits; bits &= bits - 1)
 			event_wake(word * 64 + __ffs64(bits));
 	}

@@ -20,9 +20,18 @@
         __atomic_compare_exchange_n(p, &expected_, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);          \
     })
 
+/* The same, tried once: it may fail although *p is old. For memory that a guest may keep changing, where a
+ * loop of exclusives (LDXR, STXR) need not end. */
+#define atomic_cas_once(p, old, new)                                                                         \
+    ({                                                                                                       \
+        __typeof__(*(p)) expected_ = (old);                                                                  \
+        __atomic_compare_exchange_n(p, &expected_, new, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);           \
+    })
+
 /*
  * Spin locks protect creation and configuration, never a hot path. All hypervisor code runs with interrupts
- * masked. Order: vm->lock -> the cores' lock (vm.c) -> pool locks; the console's lock is last and alone.
+ * masked. Order: vm->lock -> vm_spi_lock, the cores' lock (vm.c), a table's, a task's -> pool locks -> the
+ * console's.
  */
 struct spinlock {
     uint32_t next, owner;

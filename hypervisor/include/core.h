@@ -70,6 +70,14 @@ void core_dequeue(struct core *c, struct thread *t);
 /* Makes c look at its mailbox, timers and barrier requests soon. */
 void core_notify(struct core *c);
 
+/* The same for all of the mask but this one. */
+void core_notify_all(uint32_t mask);
+
+/* Puts a chain of threads, linked by mail_next, into c's mailbox. Any core. */
+void core_mail(struct core *c, struct thread *first, struct thread *last);
+/* What c, this core, has taken out of it and not handled, to the end of the chain. */
+void core_mail_back(struct core *c, struct thread *first);
+
 /* Does what other cores have asked this one for, if `asked`. */
 void core_answer(struct core *c);
 

@@ -73,5 +73,7 @@ void thread_set_prio(struct thread *t, uint8_t prio);
 /* Posts ops to t's core and makes that core look at them. Any core. A context may be moved to another core
  * meanwhile: then its old one passes the request on. */
 void thread_post(struct thread *t, uint32_t ops);
+/* Posts ops only; the caller makes the core look (core_notify_all()), once for many. */
+struct core *thread_request(struct thread *t, uint32_t ops) MUST_CHECK;
 
 #endif

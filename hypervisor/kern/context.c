@@ -94,7 +94,8 @@ void context_handle_run(struct context *c)
         return;
     }
     thread_wake(&c->thread);
-    /* Asked for between the change of state and this request: RECALL has come first, and has found nothing. */
+    /* Asked for between the change of state and this request: RECALL has come first, and has found nothing.
+     */
     if (READ_ONCE(c->recall_asked) == c->state)
         context_handle_recall(c);
 }
@@ -150,17 +151,32 @@ void context_throttled(struct context *c)
               vm->ptab.vmid, c->thread.core->index);
 }
 
+#define MARK_TRIES 16
+
+/* Sets the bit of context `id`. The guest writes these words, too, and must not be able to keep this going.
+ */
+static void mark(struct ord_event_page *page, uint32_t id)
+{
+    uint64_t *word = &page->pending[id / 64];
+
+    for (int i = 0; i < MARK_TRIES; i++) {
+        uint64_t old = READ_ONCE(*word);
+        if (atomic_cas_once(word, old, old | BIT(id % 64)))
+            return;
+    }
+    atomic_store(&page->all, 1ull);
+}
+
 /* The guest sleeps and wants to be told about the event of context `id`. */
 static void tell(struct vm *vm, uint32_t id, uint32_t cpu)
 {
     struct ord_event_page *page = READ_ONCE(vm->event_page);
 
     if (page)
-        atomic_or(&page->pending[id / 64], BIT(id % 64));
-    if (cpu >= vm->vcpu_count)
-        cpu = 0;
-    if (vm->vcpu_count)
-        vcpu_pend(vm->vcpu[cpu], vm->vppi);
+        mark(page, id);
+    uint32_t count = atomic_load(&vm->vcpu_count); /* pairs with vcpu_create(): these vCPUs are complete */
+    if (count)
+        vcpu_pend(vm->vcpu[cpu < count ? cpu : 0], vm->vppi);
 }
 
 void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64_t far, uint64_t ipa)

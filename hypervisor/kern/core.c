@@ -59,6 +59,33 @@ void core_dequeue(struct core *c, struct thread *t)
         c->ready_map[t->prio / 64] &= ~BIT(t->prio % 64);
 }
 
+void core_mail(struct core *c, struct thread *first, struct thread *last)
+{
+    struct thread *head = READ_ONCE(c->mail);
+
+    do {
+        last->mail_next = head;
+    } while (!__atomic_compare_exchange_n(&c->mail, &head, first, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+}
+
+void core_mail_back(struct core *c, struct thread *first)
+{
+    struct thread *last = first;
+
+    while (last->mail_next)
+        last = last->mail_next;
+    core_mail(c, first, last);
+}
+
+void core_notify_all(uint32_t mask)
+{
+    for (; mask; mask &= mask - 1) {
+        struct core *c = &cores[__builtin_ctz(mask)];
+        if (c != core_self())
+            core_notify(c);
+    }
+}
+
 void core_notify(struct core *c)
 {
     smp_mb();
@@ -103,14 +130,22 @@ static uint32_t ask(struct core *c, uint32_t *counter)
 
 void core_barrier(uint32_t mask)
 {
+    uint32_t asked[ORD_CORES_MAX], waits = 0;
+
     /* What the caller has stored is visible before modes are looked at: who comes later has passed one. */
     smp_mb();
     for (uint32_t i = 0; i < core_count; i++) {
         struct core *c = &cores[i];
         if (!(mask & BIT(i)) || c == core_self() || atomic_load(&c->mode) != CORE_USER)
             continue;
-        uint32_t asked = ask(c, &c->barrier_asked);
-        while ((int32_t)(atomic_load(&c->barrier_done) - asked) < 0 && atomic_load(&c->mode) == CORE_USER)
+        asked[i] = ask(c, &c->barrier_asked);
+        waits |= (uint32_t)BIT(i);
+    }
+    /* All have been asked: this waits for the slowest, not for one after the other. */
+    for (; waits; waits &= waits - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(waits);
+        const struct core *c = &cores[i];
+        while ((int32_t)(atomic_load(&c->barrier_done) - asked[i]) < 0 && atomic_load(&c->mode) == CORE_USER)
             cpu_relax();
     }
     smp_mb();

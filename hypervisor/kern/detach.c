@@ -205,12 +205,15 @@ status_t detach_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio)
 
 void detach_time(struct vm *vm)
 {
-    /* The lock: as for a recall. */
+    uint32_t mask = 0;
+
+    /* The lock: as for a recall. Cores are interrupted behind it, and once. */
     spin_lock(&vm->lock);
     for (uint32_t i = 0; i < ORD_CONTEXT_MAX && vm->context_count; i++) {
         struct context *c = vm->context[i];
         if (c && c->taken && READ_ONCE(c->wait) == WAIT_CLOCK)
-            thread_post(&c->thread, THREAD_OP_TIME);
+            mask |= (uint32_t)BIT(thread_request(&c->thread, THREAD_OP_TIME)->index);
     }
     spin_unlock(&vm->lock);
+    core_notify_all(mask);
 }

@@ -46,9 +46,9 @@ status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t prior
         s = ORD_EXISTS;
     if (s == ORD_OK) {
         if (i->vcpu && i->vintid != vintid)
-            vm->spi[i->vintid] = NULL;
+            atomic_store(&vm->spi[i->vintid], (struct irq *)NULL);
         i->vintid = (uint32_t)vintid;
-        vm->spi[vintid] = i;
+        atomic_store(&vm->spi[vintid], i); /* who finds it there finds it complete */
         vm->spi_priority[vintid] = (uint8_t)priority;
         atomic_store(&i->vcpu, v);
         if (!virq_is(i) && !grant_owner(i))

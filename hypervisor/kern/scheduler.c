@@ -5,6 +5,7 @@
 #include "body.h"
 #include "budget.h"
 #include "timer.h"
+#include <arch/irqchip.h>
 #include <arch/thread.h>
 #include <arch/timer.h>
 
@@ -14,6 +15,14 @@
  * asked.
  */
 #define IDLE_POLLS 64
+
+/*
+ * Other cores may ask for things faster than this one does them. So a pass over the mailbox ends after some,
+ * and so does the way out after some passes: what is left is done after an interrupt that the core sends
+ * itself, and behind those that wait already (a timer's, a device's).
+ */
+#define DRAIN_MAX  16
+#define ROUNDS_MAX 4
 
 static bool has_peers(const struct core *c, const struct thread *t)
 {
@@ -59,13 +68,15 @@ void scheduler_drain(struct core *c)
     if (!READ_ONCE(c->mail))
         return;
     struct thread *t = atomic_exchange(&c->mail, (struct thread *)NULL);
-    while (t) {
+    for (int i = 0; t && i < DRAIN_MAX; i++) {
         struct thread *next = t->mail_next;
         atomic_store(&c->handling, t);
         body_handle(c, t, atomic_exchange(&t->ops, 0u));
         atomic_store(&c->handling, (struct thread *)NULL);
         t = next;
     }
+    if (t)
+        core_mail_back(c, t);
 }
 
 static bool has_work(const struct core *c)
@@ -113,9 +124,19 @@ static struct thread *choose(struct core *c, struct thread *t)
     return chosen;
 }
 
+/* Back to t, although there is work left: for as long as it takes the interrupt to come. */
+static NOINLINE struct thread *leave_anyway(struct core *c, struct thread *t)
+{
+    c->mode = CORE_USER;
+    smp_mb();
+    arch_core_kick(c);
+    c->runs++;
+    return t;
+}
+
 struct thread *scheduler_leave(struct core *c)
 {
-    for (;;) {
+    for (int round = 0;; round++) {
         if (has_work(c))
             scheduler_drain(c);
         struct thread *t = core_pick(c);
@@ -123,6 +144,7 @@ struct thread *scheduler_leave(struct core *c)
             t = choose(c, t);
         if (!t) {
             idle(c);
+            round = 0; /* which takes interrupts */
             continue;
         }
         if (c->slice_armed || has_peers(c, t) || (c->running != t && c->running))
@@ -133,5 +155,7 @@ struct thread *scheduler_leave(struct core *c)
         c->current = t;
         if (scheduler_stay(c))
             return t;
+        if (round == ROUNDS_MAX)
+            return leave_anyway(c, t);
     }
 }

@@ -48,18 +48,21 @@ void thread_set_prio(struct thread *t, uint8_t prio)
         core_enqueue(t->core, t);
 }
 
-void thread_post(struct thread *t, uint32_t ops)
+struct core *thread_request(struct thread *t, uint32_t ops)
 {
     struct core *c = t->core;
 
     /* Who sets the first bit puts the thread into the mailbox; the owner takes it out before it clears.
      * Nobody else may clear a bit: the thread would be put in twice. */
-    if (atomic_or(&t->ops, ops) == 0) {
-        struct thread *head = READ_ONCE(c->mail);
-        do {
-            t->mail_next = head;
-        } while (!__atomic_compare_exchange_n(&c->mail, &head, t, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-    }
+    if (atomic_or(&t->ops, ops) == 0)
+        core_mail(c, t, t);
+    return c;
+}
+
+void thread_post(struct thread *t, uint32_t ops)
+{
+    struct core *c = thread_request(t, ops);
+
     if (c != core_self())
         core_notify(c);
 }

@@ -34,7 +34,7 @@ static bool is_off(const struct vcpu *v)
 
 static void check_hang(struct vm *vm, uint64_t now)
 {
-    uint32_t count = READ_ONCE(vm->vcpu_count);
+    uint32_t count = atomic_load(&vm->vcpu_count);
 
     for (uint32_t i = 0; i < count; i++)
         if (!is_off(vm->vcpu[i]) && !is_stuck(vm->vcpu[i], now))

@@ -111,12 +111,15 @@ status_t vm_watchdog(struct vm *vm, uint64_t milliseconds)
 
 void vm_stop(struct vm *vm)
 {
+    uint32_t mask = 0;
+
     spin_lock(&vm->lock);
     vm->stopped = true;
     for (uint32_t i = 0; i < ORD_CONTEXT_MAX; i++)
         if (vm->context[i])
-            thread_post(&vm->context[i]->thread, THREAD_OP_STOP);
+            mask |= (uint32_t)BIT(thread_request(&vm->context[i]->thread, THREAD_OP_STOP)->index);
     spin_unlock(&vm->lock);
+    core_notify_all(mask);
 }
 
 void *vm_page(struct vm *vm, uint64_t address)

@@ -262,7 +262,15 @@ NOINLINE void gich_flush(struct vcpu *v)
 
     atomic_store(&v->pending_any, 0u);
     smp_mb();
-    while ((next = most_urgent(v, &priority)) >= 0) {
+    /* As many as can be there at one time: each takes a list register, or is in one already; or it is the
+     * timer's and gone. What other vCPUs add while this goes on is for the next time, which is at once
+     * (underflow). */
+    for (uint32_t i = 0; (next = most_urgent(v, &priority)) >= 0; i++) {
+        if (i > 2 * lr_count) {
+            v->pending_any = 1;
+            sysreg_write(ICH_HCR_EL2, sysreg_read(ICH_HCR_EL2) | ICH_HCR_UIE);
+            break;
+        }
         /* Cleared first: what becomes pending from now on is a new one. */
         clear_pending(v, (uint32_t)next);
         if (deliver(v, (uint32_t)next, priority))

@@ -21,8 +21,10 @@
 #undef atomic_add
 #undef atomic_exchange
 #undef atomic_cas
-#define atomic_load(p)     (fake_point(), __atomic_load_n(p, __ATOMIC_SEQ_CST))
-#define atomic_store(p, v) (fake_point(), __atomic_store_n(p, v, __ATOMIC_SEQ_CST), fake_point())
+#undef atomic_cas_once
+#define atomic_cas_once(p, old, new) atomic_cas(p, old, new)
+#define atomic_load(p)               (fake_point(), __atomic_load_n(p, __ATOMIC_SEQ_CST))
+#define atomic_store(p, v)           (fake_point(), __atomic_store_n(p, v, __ATOMIC_SEQ_CST), fake_point())
 /* Before, and behind: plain accesses follow that others must not disturb. */
 #define EXPLORE_UPDATE(operation)                                                                            \
     ({                                                                                                       \

@@ -411,7 +411,80 @@ static void test_idle_steps(void)
     }
 }
 
+/* ---- other cores that ask for more and more ---- */
+
+static uint32_t flood;
+
+/* Whenever core 0 is about to leave, another core has one more request for it. */
+static void flood_at(void)
+{
+    if (fake_core != &cores[0] || cores[0].mode != CORE_USER || flood == 100000)
+        return;
+    flood++;
+    on_core(1);
+    thread_post(thread[1 + flood % 8], THREAD_OP_WAKE);
+    on_core(0);
+}
+
+static void test_flood(void)
+{
+    start(2);
+    struct core *c = core_self();
+
+    thread_wake(thread[0]);
+    for (int i = 1; i <= 8; i++)
+        thread[i]->state = THREAD_DEAD; /* does nothing */
+    fake.point = flood_at;
+    struct thread *t = scheduler_leave(c);
+    fake.point = NULL;
+    CHECK(t == thread[0] && flood < 100);
+    /* What is left is done at once, behind the interrupts that wait. */
+    CHECK(c->mode == CORE_USER && c->mail && c->arch.interrupted);
+    enter(c);
+    CHECK(scheduler_leave(c) == t && !c->mail);
+}
+
+/* Many requests at one time are done in parts. */
+static void test_parts(void)
+{
+    start(2);
+    struct core *c = core_self();
+    uint32_t left = 0;
+
+    on_core(1);
+    for (int i = 0; i < THREADS; i++)
+        thread_post(thread[i], THREAD_OP_WAKE);
+    on_core(0);
+    scheduler_drain(c);
+    for (int i = 0; i < THREADS; i++)
+        left += thread[i]->state != THREAD_READY;
+    CHECK(left && left < THREADS && c->mail);
+    for (int i = 0; i < THREADS && c->mail; i++)
+        scheduler_drain(c);
+    for (int i = 0; i < THREADS; i++)
+        CHECK(thread[i]->state == THREAD_READY && !thread[i]->ops);
+    CHECK(scheduler_leave(c) && !c->mail);
+}
+
 /* ---- core_barrier ---- */
+
+/* Both have been asked before one is waited for. */
+static void all_asked(void)
+{
+    for (uint32_t i = 1; i <= 2; i++) {
+        CHECK(cores[i].barrier_asked == 1 && cores[i].arch.interrupted);
+        cores[i].barrier_done = 1;
+    }
+}
+
+static void test_barrier_all(void)
+{
+    start(3);
+    cores[1].mode = cores[2].mode = CORE_USER;
+    fake.relax = all_asked;
+    core_barrier(BIT(1) | BIT(2));
+    CHECK(cores[1].barrier_done == 1 && cores[2].barrier_done == 1);
+}
 
 static int spins;
 
@@ -524,6 +597,9 @@ int main(void)
     test_case("mailbox: several cores, owner sleeps", test_race_sleep);
     test_case("mailbox: several cores, owner in user mode", test_race_user);
     test_case("user mode is left for the mailbox", test_user);
+    test_case("a flood of requests", test_flood);
+    test_case("many requests in parts", test_parts);
+    test_case("barrier asks all first", test_barrier_all);
     test_case("barrier: who is waited for", test_barrier);
     test_case("barrier: order of memory", test_barrier_race);
     return 0;

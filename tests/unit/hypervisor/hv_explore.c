@@ -723,8 +723,61 @@ static void explore_grant(void)
     printf("%lu orders; ", (unsigned long)count);
 }
 
+/* ---- the guest changes the words of the event page all the time ---- */
+
+static bool marked;
+
+static void hammer(void)
+{
+    struct ord_event_page *page = vm->event_page;
+
+    for (uint64_t i = 0; !marked; i++) {
+        page->pending[0] = i << 32; /* never the bit of context 0 */
+        fake_point();
+    }
+}
+
+static void marker(void)
+{
+    struct context *c = vm->context[0];
+
+    CHECK(scheduler_leave(core_self()) == &c->thread);
+    core_self()->mode = CORE_HYP;
+    arch_context_save(c);
+    context_event(c, ORD_EVENT_SYSCALL, 1, 2, 3);
+    marked = true;
+}
+
+static void explore_hammer(void)
+{
+    uint32_t id, fallen_back = 0;
+
+    fixture_start(4, 1024);
+    vm = fixture_vm();
+    frame[0] = fixture_frame(FRAME);
+    fixture_vcpu(vm, fixture_task(), 0);
+    CHECK(vm_add_core(vm, 2, 100) == ORD_OK);
+    CHECK(detach_create(vm, frame_address(FRAME), 2, 10, 0, &id) == ORD_OK && context_run(vm, 0) == ORD_OK);
+    frame[0]->wait = 1;
+    vm->event_page = (struct ord_event_page *)(GUEST_RAM + EVENT * PAGE_SIZE);
+    save();
+    for (uint32_t i = 1; i <= 300; i++) {
+        restore();
+        fiber_reset();
+        marked = false;
+        fiber_add(0, hammer, true);
+        fiber_add(2, marker, true);
+        fiber_random(i * 0x9e3779b97f4a7c15ull, 1); /* the other one is next, at each access */
+        CHECK(fiber_run() && frame[0]->event == ORD_EVENT_SYSCALL);
+        fallen_back += !!vm->event_page->all;
+    }
+    CHECK(fallen_back);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc < 2 || !strcmp(argv[1], "event page"))
+        test_case("event page under attack", explore_hammer);
     for (size_t i = 0; i < ARRAY_SIZE(grant_scenarios); i++) {
         grant_script = grant_scenarios[i].script;
         if (argc < 2 || !strcmp(argv[1], grant_scenarios[i].name))
