@@ -73,7 +73,8 @@ enum ord_call {
      * reason on the console). */
     ORD_CALL_THREAD_EXIT = 20,
     /* mem_sync(address, size): the task's memory range becomes visible to instruction fetch and to
-     * agents with caches off (clean to the point of coherency, invalidate instruction caches). */
+     * agents with caches off (clean to the point of coherency, invalidate instruction caches). At most
+     * ORD_SYNC_MAX bytes at a time. */
     ORD_CALL_MEM_SYNC = 21,
     /* vm_watchdog(vm cap, milliseconds up to ORD_WATCHDOG_MAX; 0: off): when all vCPUs that are on have had
      * the same interrupt of their virtual timer pending for that long, each exits with ORD_EXIT_HANG. */
@@ -103,6 +104,7 @@ enum ord_call {
 };
 
 #define ORD_CONSOLE_MAX  256
+#define ORD_SYNC_MAX     (256ull << 10) /* bytes of one mem_sync: nothing else runs on the core meanwhile */
 #define ORD_WATCHDOG_MAX 86400000u
 #define ORD_PERIOD_MIN   1000u
 #define ORD_PERIOD_MAX   1000000u

@@ -34,7 +34,8 @@ struct vm {
     struct channel channel[ORD_CHANNELS_MAX];
 };
 
-/* Of all VMs' spi[], and of who has the interrupts behind it; alone, as each of these is one VM's at most. */
+/* Of all VMs' spi[], and of who has the interrupts behind it: one interrupt may be wanted by two VMs. Inside
+ * vm->lock, if both are held. */
 extern struct spinlock vm_spi_lock;
 
 /* A fresh VMID: spaces are never destroyed. */

@@ -304,6 +304,8 @@ static status_t do_mem_sync(struct thread *t, const uint64_t arg[6], uint64_t *v
 
     if (end < arg[0])
         return ORD_BAD_ADDRESS;
+    if (arg[1] > ORD_SYNC_MAX)
+        return ORD_BAD_PARAM;
     for (; at < end; at += PAGE_SIZE) {
         if (!ptab_lookup(&t->task->ptab, at, &page, &rights) || (rights & PTAB_DEVICE))
             return ORD_BAD_ADDRESS;

@@ -32,6 +32,7 @@
 #define GICD_IROUTER    0x6000
 /* Redistributor, 12.11: RD_base, then SGI_base */
 #define GICR_CTLR         0x0000
+#define GICR_CTLR_LPIS    BIT(0) /* EnableLPIs */
 #define GICR_CTLR_RWP     BIT(3)
 #define GICR_TYPER        0x0008
 #define GICR_TYPER_VLPIS  BIT(1)
@@ -129,6 +130,11 @@ void gic_init_core(struct core *c)
 
     write32(r + GICR_WAKER, read32(r + GICR_WAKER) & ~(uint32_t)GICR_WAKER_SLEEP);
     while (read32(r + GICR_WAKER) & GICR_WAKER_ASLEEP)
+        cpu_relax();
+    /* A boot loader's LPIs: their tables are the guest's memory now. It may be that this cannot be cleared.
+     */
+    write32(r + GICR_CTLR, read32(r + GICR_CTLR) & ~(uint32_t)GICR_CTLR_LPIS);
+    while (read32(r + GICR_CTLR) & GICR_CTLR_RWP)
         cpu_relax();
     write32(sgi + GICD_ICENABLER, ~0u);
     write32(sgi + GICD_ICACTIVER, ~0u);
@@ -232,7 +238,7 @@ static void unexpected(uint32_t intid)
 {
     static uint32_t printed;
 
-    if (intid >= 32)
+    if (intid >= 32 && intid < limit)
         arch_irq_control(intid, ORD_IRQ_DISABLE);
     if (printed++ < 8)
         print("interrupt %u has no owner: disabled", intid);
@@ -243,7 +249,7 @@ void gic_handle(struct core *c)
 {
     uint32_t intid = (uint32_t)sysreg_read(ICC_IAR1_EL1) & 0xffffff;
 
-    if (intid >= INTID_SPECIAL)
+    if (intid >= INTID_SPECIAL && intid < INTID_SPECIAL + 4)
         return;
     c->irqs++;
     /* EOImode = 1: this drops the priority only. */
@@ -274,6 +280,9 @@ void gic_handle(struct core *c)
         if (intid >= 32 && irq_deliver(intid))
             return;
         unexpected(intid);
+        if (intid >= INTID_LPI)
+            return; /* an LPI has no active state (2.2.1); without the EOI, its priority would mask all others
+                     */
     }
     arch_irq_deactivate(intid);
 }

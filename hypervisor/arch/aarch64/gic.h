@@ -8,9 +8,10 @@
 #define INTID_KICK        0 /* SGI: look at the mailbox */
 #define INTID_CONSOLE     1 /* SGI: output waits */
 #define INTID_MAINTENANCE 25
-#define INTID_HTIMER      26 /* CNTHP */
-#define INTID_VTIMER      27 /* CNTV */
-#define INTID_SPECIAL     1020
+#define INTID_HTIMER      26   /* CNTHP */
+#define INTID_VTIMER      27   /* CNTV */
+#define INTID_SPECIAL     1020 /* to 1023 */
+#define INTID_LPI         8192 /* and above */
 
 #define ICC_SRE_SYSTEM 0x7 /* DIB, DFB, SRE: system registers, no bypass */
 

@@ -112,7 +112,7 @@ static void test_memory(void)
     EXPECT(ORD_OK, MEM_SYNC, at, 0);
     EXPECT(ORD_BAD_ADDRESS, MEM_SYNC, at, 2 * page + 1);
     EXPECT(ORD_BAD_ADDRESS, MEM_SYNC, at - 1, 2);
-    EXPECT(ORD_BAD_ADDRESS, MEM_SYNC, at, ~0ull);
+    EXPECT(ORD_BAD_PARAM, MEM_SYNC, at, ORD_SYNC_MAX + 1);
     EXPECT(ORD_BAD_ADDRESS, MEM_SYNC, ~0ull, 1);
     EXPECT(ORD_BAD_ADDRESS, MEM_SYNC, -page, page);
     EXPECT(ORD_OK, MEM_MAP, ORD_CAP_TASK, ORD_CAP_DEVICES, 0x9000000, 2 * at, page, 3);

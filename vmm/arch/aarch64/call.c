@@ -163,5 +163,15 @@ status_t call_power(enum ord_power_op op)
 
 status_t call_mem_sync(const void *address, uint64_t size)
 {
-    return svc4(ORD_CALL_MEM_SYNC, (uintptr_t)address, size, 0, 0);
+    uint64_t at = (uintptr_t)address, left = size;
+
+    while (left) {
+        uint64_t part = left < ORD_SYNC_MAX ? left : ORD_SYNC_MAX;
+        status_t s = svc4(ORD_CALL_MEM_SYNC, at, part, 0, 0);
+        if (s != ORD_OK)
+            return s;
+        at += part;
+        left -= part;
+    }
+    return ORD_OK;
 }
