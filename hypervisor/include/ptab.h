@@ -24,6 +24,7 @@ struct ptab {
     uint8_t bits;       /* size of the address space */
     bool stage1;        /* the hypervisor's own format instead of a space's */
     uint16_t vmid;
+    uint32_t splits; /* of blocks, twice: odd while one is out of the table */
 };
 
 /* An empty table for `bits` of address. NO_MEMORY. */
@@ -44,6 +45,13 @@ status_t ptab_unmap(struct ptab *p, uint64_t at, uint64_t size) MUST_CHECK;
 
 /* Translates; false if not mapped. */
 bool ptab_lookup(const struct ptab *p, uint64_t at, paddr_t *to, unsigned *rights);
+
+/*
+ * Whether a translation fault at `at` was none: a block was out of the table while it was split (ARM ARM
+ * D8.16.1, break before make), and the access is to be done again. *seen: the caller's, one for each that may
+ * fault, 0 at first; so the same is not done again for ever.
+ */
+bool ptab_was_split(const struct ptab *p, uint32_t *seen, uint64_t at);
 
 /* Number of leaf entries by level, for reports: count[1] = 1 GiB blocks, [2] = 2 MiB, [3] = pages. */
 void ptab_count(const struct ptab *p, uint64_t count[4]);

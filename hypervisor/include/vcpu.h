@@ -27,6 +27,7 @@ struct vcpu {
     bool watch_armed, hang;
     uint64_t watch_seen;    /* which interrupt was pending at the last look */
     uint64_t stuck_since;   /* when it was first seen; 0: interrupts are taken */
+    uint32_t splits;        /* of its VM's table, as last seen (ptab_was_split()) */
     uint64_t waits;         /* for an interrupt */
     uint64_t exit_count[8]; /* to the VMM, by enum ord_exit */
     /* Interrupts to be put into list registers: set by any core, taken by the vCPU's. */

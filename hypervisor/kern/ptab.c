@@ -76,20 +76,35 @@ static uint64_t *table_below(struct ptab *p, uint64_t *entry, unsigned level)
                                      arch_pte_rights(p, old));
     arch_ptab_sync(table, PAGE_SIZE);
     if (arch_pte_valid(old)) {
-        /* Break before make (ARM ARM D8.16.1). */
+        /* Break before make (ARM ARM D8.16.1). Who faults meanwhile must see that it is so: counted first. */
+        atomic_store(&p->splits, p->splits + 1);
+        arch_ptab_sync(&p->splits, sizeof(p->splits));
         WRITE_ONCE(*entry, 0);
         arch_ptab_sync(entry, sizeof(*entry));
         arch_ptab_flush(p);
     }
     WRITE_ONCE(*entry, arch_pte_table(p, ptr_pa(table).v));
     arch_ptab_sync(entry, sizeof(*entry));
+    if (arch_pte_valid(old))
+        atomic_store(&p->splits, p->splits + 1);
     return table;
+}
+
+/* Makes what was written to the entries from `from` to `to` visible: once for all of a table, since it takes
+ * longer than to write them. */
+static void sync_entries(const struct ptab *p, const uint64_t *table, unsigned level, uint64_t from,
+                         uint64_t to)
+{
+    uint64_t first = index_of(p, from, level);
+
+    if (to > from)
+        arch_ptab_sync(&table[first], (index_of(p, to - 1, level) - first + 1) * sizeof(*table));
 }
 
 static status_t map_level(struct ptab *p, uint64_t *table, unsigned level, uint64_t at, uint64_t to,
                           uint64_t size, unsigned rights)
 {
-    uint64_t unit = level_size(level);
+    uint64_t unit = level_size(level), from = at;
 
     while (size) {
         uint64_t *entry = &table[index_of(p, at, level)];
@@ -97,19 +112,19 @@ static status_t map_level(struct ptab *p, uint64_t *table, unsigned level, uint6
 
         if (level == 3 || (level > 0 && step == unit && to % unit == 0 && !arch_pte_valid(*entry))) {
             WRITE_ONCE(*entry, arch_pte_leaf(p, to, level, rights));
-            arch_ptab_sync(entry, sizeof(*entry));
         } else {
             uint64_t *below = table_below(p, entry, level);
-            if (!below)
-                return ORD_NO_MEMORY;
-            status_t s = map_level(p, below, level + 1, at, to, step, rights);
-            if (s != ORD_OK)
+            status_t s = below ? map_level(p, below, level + 1, at, to, step, rights) : ORD_NO_MEMORY;
+            if (s != ORD_OK) {
+                sync_entries(p, table, level, from, at);
                 return s;
+            }
         }
         at += step;
         to += step;
         size -= step;
     }
+    sync_entries(p, table, level, from, at);
     return ORD_OK;
 }
 
@@ -157,7 +172,7 @@ status_t ptab_map(struct ptab *p, uint64_t at, paddr_t to, uint64_t size, unsign
 
 static status_t unmap_level(struct ptab *p, uint64_t *table, unsigned level, uint64_t at, uint64_t size)
 {
-    uint64_t unit = level_size(level);
+    uint64_t unit = level_size(level), from = at;
 
     while (size) {
         uint64_t *entry = &table[index_of(p, at, level)];
@@ -166,19 +181,19 @@ static status_t unmap_level(struct ptab *p, uint64_t *table, unsigned level, uin
         if (arch_pte_valid(*entry)) {
             if (!arch_pte_is_table(*entry, level) && step == unit) {
                 WRITE_ONCE(*entry, 0);
-                arch_ptab_sync(entry, sizeof(*entry));
             } else {
                 uint64_t *below = table_below(p, entry, level);
-                if (!below)
-                    return ORD_NO_MEMORY;
-                status_t s = unmap_level(p, below, level + 1, at, step);
-                if (s != ORD_OK)
+                status_t s = below ? unmap_level(p, below, level + 1, at, step) : ORD_NO_MEMORY;
+                if (s != ORD_OK) {
+                    sync_entries(p, table, level, from, at);
                     return s;
+                }
             }
         }
         at += step;
         size -= step;
     }
+    sync_entries(p, table, level, from, at);
     return ORD_OK;
 }
 
@@ -195,7 +210,7 @@ status_t ptab_unmap(struct ptab *p, uint64_t at, uint64_t size)
     return s;
 }
 
-bool ptab_lookup(const struct ptab *p, uint64_t at, paddr_t *to, unsigned *rights)
+static bool walk(const struct ptab *p, uint64_t at, paddr_t *to, unsigned *rights)
 {
     const uint64_t *table = p->root;
 
@@ -213,6 +228,32 @@ bool ptab_lookup(const struct ptab *p, uint64_t at, paddr_t *to, unsigned *right
         table = pa_ptr(pa(arch_pte_address(entry)));
     }
     return false;
+}
+
+bool ptab_lookup(const struct ptab *p, uint64_t at, paddr_t *to, unsigned *rights)
+{
+    /* Without the lock: what is not there may be out of the table for a moment. */
+    for (;;) {
+        uint32_t splits = atomic_load(&p->splits);
+        if (walk(p, at, to, rights))
+            return true;
+        smp_mb();
+        if (!(splits & 1) && READ_ONCE(p->splits) == splits)
+            return false;
+        cpu_relax();
+    }
+}
+
+bool ptab_was_split(const struct ptab *p, uint32_t *seen, uint64_t at)
+{
+    uint32_t splits = atomic_load(&p->splits);
+    unsigned rights;
+    paddr_t to;
+
+    if (splits == *seen)
+        return false;
+    *seen = splits & ~1u; /* one that goes on is not over */
+    return ptab_lookup(p, at, &to, &rights);
 }
 
 static void count_level(const uint64_t *table, unsigned entries, unsigned level, uint64_t count[4])

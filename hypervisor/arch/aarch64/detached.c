@@ -237,6 +237,10 @@ void detached_sync(struct context *c, struct regs *r, uint64_t esr)
         /* HPFAR_EL2 is not valid for permission faults. */
         bool known = ISS_FSC(esr) >> 2 != FSC_PERMISSION;
         uint64_t at = known ? FIELD(sysreg_read(hpfar_el2), 39, 4) << 12 | (far & 0xfff) : 0;
+        if (known && ptab_was_split(&c->vm->ptab, &c->thread.splits, at)) {
+            c->frame->stats = c->stats;
+            break;
+        }
         arch_context_save(c);
         context_event(c, ORD_EVENT_STAGE2, esr, far, at);
         break;

@@ -19,6 +19,13 @@
 #include "world.h"
 #include <arch/thread.h>
 
+static uint64_t fault_ipa(uint64_t far)
+{
+    return FIELD(sysreg_read(hpfar_el2), 39, 4) << 12 | (far & 0xfff);
+}
+
+#define FSC_TRANSLATION 1 /* FSC >> 2 */
+
 /* ---- host threads ---- */
 
 static void host_sync(struct thread *t, struct regs *r, uint64_t esr)
@@ -31,6 +38,10 @@ static void host_sync(struct thread *t, struct regs *r, uint64_t esr)
         world_take_fp(core_self(), t->arch.world); /* trapped: they are another's */
         return;
     }
+    if ((ESR_EC(esr) == EC_IABT_LOWER || ESR_EC(esr) == EC_DABT_LOWER) &&
+        ISS_FSC(esr) >> 2 == FSC_TRANSLATION &&
+        ptab_was_split(&t->task->ptab, &t->splits, fault_ipa(sysreg_read(far_el2))))
+        return;
     /* A VM reads the log: what is in another task's registers is not for it. */
     (t->task->first ? print : print_private)("host thread: ESR %lx, PC %lx, FAR %lx, SP %lx, LR %lx", esr,
                                              r->pc, sysreg_read(far_el2), r->sp, r->x[30]);
@@ -69,11 +80,6 @@ static void guest_call(struct vcpu *v, struct regs *r, uint64_t esr)
     vcpu_exit(v, ORD_EXIT_CALL);
 }
 
-static uint64_t fault_ipa(uint64_t far)
-{
-    return FIELD(sysreg_read(hpfar_el2), 39, 4) << 12 | (far & 0xfff);
-}
-
 static void guest_abort(struct vcpu *v, struct regs *r, uint64_t esr)
 {
     struct ord_vcpu_state *s = v->state;
@@ -85,10 +91,13 @@ static void guest_abort(struct vcpu *v, struct regs *r, uint64_t esr)
         inject_abort(v, esr, far);
         return;
     }
+    uint64_t at = fault_ipa(far);
+    if (ptab_was_split(&v->vm->ptab, &v->splits, at))
+        return;
     bool decoded = ESR_EC(esr) == EC_DABT_LOWER && (esr & ISS_ISV) && !(esr & ISS_S1PTW);
     s->esr = v->arch.exit_esr = esr;
     s->far = v->arch.exit_far = far;
-    s->ipa = fault_ipa(far);
+    s->ipa = at;
     if (decoded) {
         unsigned reg = ISS_SRT(esr), bits = 8u << ISS_SAS(esr);
         uint64_t value = reg == 31 ? 0 : r->x[reg];

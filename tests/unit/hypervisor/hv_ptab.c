@@ -341,11 +341,34 @@ static void test_no_memory(void)
     CHECK_EQUAL(pages_used(), 5);
 }
 
+/* A vCPU touches what lies in a block that is just being split: it is to try again, once. */
+static void test_split_fault(void)
+{
+    struct ptab p = {0};
+    const uint64_t block = 2ull << 20;
+    uint32_t seen = 0;
+
+    fixture_start(1, 1024);
+    CHECK(ptab_init(&p, 40, false, 1) == ORD_OK);
+    CHECK(ptab_map(&p, block, pa(block), block, PTAB_READ | PTAB_WRITE) == ORD_OK);
+    CHECK(!ptab_was_split(&p, &seen, block) && !ptab_was_split(&p, &seen, 0));
+    CHECK(ptab_unmap(&p, block, PAGE_SIZE) == ORD_OK && p.splits == 2);
+    CHECK(ptab_was_split(&p, &seen, block + PAGE_SIZE) && !ptab_was_split(&p, &seen, block + PAGE_SIZE));
+    /* What was taken away for good is a fault. */
+    seen = 0;
+    CHECK(!ptab_was_split(&p, &seen, block));
+    /* Nothing is split. */
+    seen = p.splits;
+    CHECK(ptab_unmap(&p, block + PAGE_SIZE, PAGE_SIZE) == ORD_OK &&
+          !ptab_was_split(&p, &seen, block + 2 * PAGE_SIZE));
+}
+
 int main(void)
 {
     test_case("root: level and concatenation", test_root);
     test_case("errors", test_errors);
     test_case("blocks: size, splitting", test_blocks);
+    test_case("fault in a block that is split", test_split_fault);
     test_case("blocks: none at level 0", test_large);
     test_case("no memory half way", test_no_memory);
     test_case("random, 40 bits", test_random_40);
