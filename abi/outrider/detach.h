@@ -142,8 +142,8 @@ ORD_ASSERT(sizeof(struct ord_timebase) == 40);
 /*
  * Event page of a VM. The hypervisor sets a context's bit, then injects the virtual exception; any CPU
  * clears bits (atomic exchange) and looks at the frames. A context has one event at most, so no bit is lost.
- * If the guest changes a word so often that the bit does not get into it, `all` is set instead: any context may
- * have an event. It is cleared before the frames are looked at, too.
+ * If the guest changes a word so often that the bit does not get into it, `all` is set instead: any context
+ * may have an event. It is cleared before the frames are looked at, too.
  */
 struct ord_event_page {
     uint64_t pending[ORD_CONTEXT_MAX / 64];
