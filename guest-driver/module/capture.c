@@ -1,46 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* General and system registers of current, from Linux into the frame and back. */
+/* Current leaves Linux: everything of it into the frame, and back. */
 #include <linux/nsproxy.h>
 #include <linux/sched.h>
 #include <linux/time_namespace.h>
-#include <asm/pointer_auth.h>
-#include <asm/ptrace.h>
-#include <asm/sysreg.h>
 
+#include <hvd_arch.h>
 #include "thread.h"
-
-#define CPACR_FPEN (3ul << 20) /* FP/SIMD at EL0 and EL1; ZEN, SMEN and TTA stay 0 */
-
-static void capture_save_pauth(struct ord_frame *frame)
-{
-#ifdef CONFIG_ARM64_PTR_AUTH
-	struct ptrauth_keys_user *keys = &current->thread.keys_user; /* zero without FEAT_PAuth */
-
-	frame->pauth[0] = keys->apia.lo;
-	frame->pauth[1] = keys->apia.hi;
-	frame->pauth[2] = keys->apib.lo;
-	frame->pauth[3] = keys->apib.hi;
-	frame->pauth[4] = keys->apda.lo;
-	frame->pauth[5] = keys->apda.hi;
-	frame->pauth[6] = keys->apdb.lo;
-	frame->pauth[7] = keys->apdb.hi;
-	frame->pauth[8] = keys->apga.lo;
-	frame->pauth[9] = keys->apga.hi;
-#endif
-}
-
-/*
- * What the hypervisor serves is not seen by ptrace, seccomp and audit. A tracer's request stops the thread,
- * and so does seccomp() for a whole process (probe.c): this is asked again then.
- */
-static u64 capture_serve(void)
-{
-	unsigned long flags = read_thread_flags();
-
-	if (flags & (_TIF_SYSCALL_TRACE | _TIF_SYSCALL_EMU | _TIF_SYSCALL_AUDIT | _TIF_SECCOMP))
-		return 0;
-	return ORD_SERVE_SLEEP;
-}
 
 static s64 capture_clock_offset(void)
 {
@@ -52,56 +17,26 @@ static s64 capture_clock_offset(void)
 }
 
 /**
- * hvd_capture_save() - registers of current's user mode into its frame
- * @t: its address space is in the frame already (hvd_space_enter())
+ * hvd_capture_save() - registers of current's user mode into its frame, and what it may be served
+ * @t: its address space is in the frame already (hvd_arch_space_enter())
  * @regs: of current's user mode
  */
 void hvd_capture_save(struct hvd_thread *t, struct pt_regs *regs)
 {
-	struct ord_frame *frame = t->frame;
-
-	memcpy(frame->x, regs->regs, sizeof(frame->x));
-	frame->sp = regs->sp;
-	frame->pc = regs->pc;
-	frame->pstate = regs->pstate & ORD_PSTATE_MASK;
-
-	frame->tpidr_el0 = read_sysreg(tpidr_el0);
-	frame->tpidrro_el0 = 0; /* what 64-bit tasks read, with and without KPTI */
-	frame->tcr_el1 = read_sysreg(tcr_el1);
-	frame->mair_el1 = read_sysreg(mair_el1);
-	/* The live bits of SCTLR_USER_MASK may be the kernel's: EnIA is, for one. */
-	frame->sctlr_el1 = (read_sysreg(sctlr_el1) & ~SCTLR_USER_MASK) | current->thread.sctlr_user;
-	frame->cntkctl_el1 = read_sysreg(cntkctl_el1);
-	frame->cpacr_el1 = CPACR_FPEN;
-	capture_save_pauth(frame);
-	frame->serve = capture_serve();
-	frame->clock_offset = capture_clock_offset();
+	hvd_arch_fp_save(t->frame);
+	hvd_arch_save(t, regs);
+	t->frame->serve = hvd_arch_unseen() ? ORD_SERVE_SLEEP : 0;
+	t->frame->clock_offset = capture_clock_offset();
 }
 
 /**
  * hvd_capture_load() - registers out of the frame, for current to go on natively
  * @t: not running
  * @regs: of current's user mode
- * @event: of the frame. SYSCALL: its pc is behind an SVC, which is to be executed by Linux. INTERRUPTED: it
- * is in the middle of a call that sleeps, and which a signal ends, or which is made again.
+ * @event: of the frame
  */
 void hvd_capture_load(struct hvd_thread *t, struct pt_regs *regs, u32 event)
 {
-	struct ord_frame *frame = t->frame;
-
-	memcpy(regs->regs, frame->x, sizeof(frame->x));
-	regs->sp = frame->sp;
-	regs->pc = frame->pc - (event == ORD_EVENT_SYSCALL ? 4 : 0);
-	/* Mode and masks are Linux's business: EL0t, 64-bit, nothing masked. */
-	regs->pstate = PSR_MODE_EL0t | (frame->pstate & ORD_PSTATE_MASK);
-	/* Whatever call Linux saw last is over: a signal must not restart it. */
-	regs->syscallno = NO_SYSCALL;
-	if (event == ORD_EVENT_INTERRUPTED) {
-		/* As it would be inside of Linux: do_signal() then does what is right, and must be called. */
-		regs->syscallno = (s32)regs->regs[8];
-		regs->orig_x0 = regs->regs[0];
-		regs->regs[0] = -ERESTARTNOHAND;
-		set_thread_flag(TIF_SIGPENDING);
-	}
-	write_sysreg(frame->tpidr_el0, tpidr_el0);
+	hvd_arch_load(t, regs, event);
+	hvd_arch_fp_load(t->frame);
 }

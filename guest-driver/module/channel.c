@@ -44,9 +44,9 @@ struct channel {
 /* How often the task has signalled since somebody took that. One of several readers gets it. */
 static u64 channel_take(struct channel *c, u64 flags)
 {
-	struct arm_smccc_res res;
+	u64 out[3];
 
-	return hvd_call(ORD_HC_NOTIFY_TAKE, c->id, flags, 0, 0, &res) == ORD_OK ? res.a1 : 0;
+	return hvd_call(ORD_HC_NOTIFY_TAKE, c->id, flags, 0, 0, out) == ORD_OK ? out[0] : 0;
 }
 
 static irqreturn_t channel_interrupt(int irq, void *data)
@@ -84,7 +84,6 @@ static ssize_t channel_read(struct file *file, char __user *buffer, size_t size,
 static ssize_t channel_write(struct file *file, const char __user *buffer, size_t size, loff_t *offset)
 {
 	struct channel *c = channel_of(file);
-	struct arm_smccc_res res;
 	u64 value;
 	long status;
 
@@ -96,7 +95,7 @@ static ssize_t channel_write(struct file *file, const char __user *buffer, size_
 		return -EINVAL;
 	/* What was written to the memory comes first. */
 	mb();
-	status = hvd_call(ORD_HC_NOTIFY_SIGNAL, c->id, 0, 0, 0, &res);
+	status = hvd_call(ORD_HC_NOTIFY_SIGNAL, c->id, 0, 0, 0, NULL);
 	return status == ORD_OK ? (ssize_t)size : hvd_status_errno(status);
 }
 

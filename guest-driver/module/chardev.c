@@ -14,79 +14,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
-#include <asm/arch_timer.h>
 
 #include "hypercall.h"
 #include "thread.h"
-
-/* An open file; outlives it as long as a thread that was detached through it. */
-struct hvd_file {
-	refcount_t refs;
-	raw_spinlock_t lock;  /* the rest */
-	u32 capacity;         /* of records, a ring */
-	u64 ended, kept_from; /* numbers of threads: how many have ended; the first whose record is here */
-	struct ord_ioc_thread *record;
-	struct ord_ioc_thread last; /* the ring of a file that detaches one thread */
-};
-
-/* Both take NULL. */
-struct hvd_file *hvd_file_get(struct hvd_file *file)
-{
-	if (file)
-		refcount_inc(&file->refs);
-	return file;
-}
-
-void hvd_file_put(struct hvd_file *file)
-{
-	if (!file || !refcount_dec_and_test(&file->refs))
-		return;
-	if (file->record != &file->last)
-		kfree(file->record);
-	kfree(file);
-}
-
-/* Records of many threads are to be kept. */
-static int file_grow(struct hvd_file *file)
-{
-	struct ord_ioc_thread *record = kcalloc(ORD_CONTEXT_MAX, sizeof(*record), GFP_KERNEL_ACCOUNT);
-	unsigned long irq_flags;
-
-	if (!record)
-		return -ENOMEM;
-	raw_spin_lock_irqsave(&file->lock, irq_flags);
-	if (file->capacity == 1) {
-		/* Of those that ended before only the last one is there. */
-		if (file->ended)
-			record[(file->ended - 1) % ORD_CONTEXT_MAX] = file->last;
-		file->kept_from = file->ended ? file->ended - 1 : 0;
-		file->record = record;
-		file->capacity = ORD_CONTEXT_MAX;
-		record = NULL;
-	}
-	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
-	kfree(record);
-	return 0;
-}
-
-/**
- * hvd_file_store() - keep the record of a thread that ends. Any context.
- * @file: through which it was detached, or NULL
- * @record: its last one
- */
-void hvd_file_store(struct hvd_file *file, const struct ord_ioc_thread *record)
-{
-	unsigned long irq_flags;
-
-	if (!file)
-		return;
-	raw_spin_lock_irqsave(&file->lock, irq_flags);
-	file->record[file->ended % file->capacity] = *record;
-	file->ended++;
-	if (file->ended - file->kept_from > file->capacity)
-		file->kept_from = file->ended - file->capacity;
-	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
-}
 
 /* A thread as current's pid namespace sees it; false if it does not. In an RCU read-side section. */
 static bool chardev_record(struct hvd_thread *t, struct ord_ioc_thread *record)
@@ -137,7 +67,7 @@ static void info_fill(struct ord_ioc_info *info)
 	for (i = 0; i < ORD_POOL_COUNT; i++)
 		hvd_pool_info(i, &info->pool_used[i], &info->pool_capacity[i]);
 	for (i = 0; i < ORD_IOC_CORES_MAX && !hvd_core_info(i, &core); i++) {
-		info->core[i].mpidr = core.mpidr;
+		info->core[i].mpidr = core.id;
 		info->core[i].flags = core.flags;
 		info->core[i].context = core.context;
 		info->core[i].context_count = core.count;
@@ -306,7 +236,7 @@ static long chardev_group(struct hvd_file *file, void __user *user)
 	if (task->flags & PF_KTHREAD)
 		err = -EOPNOTSUPP;
 	else
-		err = file_grow(file) ?: hvd_group_set(file, task, &identity, &arg);
+		err = hvd_file_grow(file) ?: hvd_group_set(file, task, &identity, &arg);
 	put_task_struct(task);
 	return err;
 }
@@ -329,7 +259,7 @@ static long chardev_trace(void __user *user)
 	}
 	t = hvd_thread_get(task);
 	if (t) {
-		arg->frequency = arch_timer_get_cntfrq();
+		arg->frequency = hvd_arch_frequency();
 		err = hvd_trace_read(t, arg);
 		hvd_thread_put(t);
 	}
@@ -343,7 +273,7 @@ static long chardev_trace(void __user *user)
 static long chardev_log(void __user *user)
 {
 	struct ord_ioc_log __user *out = user;
-	struct arm_smccc_res res;
+	u64 result[3];
 	u64 position;
 	u32 reserved;
 	long err;
@@ -358,11 +288,11 @@ static long chardev_log(void __user *user)
 	page = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!page)
 		return -ENOMEM;
-	err = hvd_status_errno(hvd_call(ORD_HC_LOG, position, virt_to_phys(page), 0, 0, &res));
-	if (!err && res.a2 > sizeof(out->text))
+	err = hvd_status_errno(hvd_call(ORD_HC_LOG, position, virt_to_phys(page), 0, 0, result));
+	if (!err && result[1] > sizeof(out->text))
 		err = -EIO;
-	if (!err && (put_user(res.a1, &out->position) || put_user(res.a3, &out->lost) ||
-		     put_user((u32)res.a2, &out->size) || copy_to_user(out->text, page, res.a2)))
+	if (!err && (put_user(result[0], &out->position) || put_user(result[2], &out->lost) ||
+		     put_user((u32)result[1], &out->size) || copy_to_user(out->text, page, result[1])))
 		err = -EFAULT;
 	free_page((unsigned long)page);
 	return err;
@@ -382,23 +312,6 @@ static void list_detached(struct ord_ioc_list *list)
 	}
 }
 
-/* The first record from the thread with number @at on; returns its thread's number, or -1 if there is none.
- */
-static s64 file_record(struct hvd_file *file, u64 at, struct ord_ioc_thread *record)
-{
-	unsigned long irq_flags;
-	s64 found = -1;
-
-	raw_spin_lock_irqsave(&file->lock, irq_flags);
-	at = max(at, file->kept_from);
-	if (at < file->ended) {
-		*record = file->record[at % file->capacity];
-		found = at;
-	}
-	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
-	return found;
-}
-
 /* One after the other: all at once would keep interrupts out for too long. Others may end meanwhile. */
 static void list_ended(struct hvd_file *file, struct ord_ioc_list *list)
 {
@@ -406,7 +319,7 @@ static void list_ended(struct hvd_file *file, struct ord_ioc_list *list)
 	s64 found;
 
 	while (list->count < ORD_CONTEXT_MAX) {
-		found = file_record(file, next, &list->thread[list->count]);
+		found = hvd_file_record(file, next, &list->thread[list->count]);
 		if (found < 0)
 			break;
 		lost += found - next;
@@ -461,19 +374,12 @@ static long chardev_stat(void __user *user)
 static long chardev_last(struct hvd_file *file, void __user *user)
 {
 	struct ord_ioc_stat arg;
-	unsigned long irq_flags;
-	bool found;
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
 	if (arg.thread.tid)
 		return -EINVAL;
-	raw_spin_lock_irqsave(&file->lock, irq_flags);
-	found = file->ended > 0;
-	if (found)
-		arg.thread = file->record[(file->ended - 1) % file->capacity];
-	raw_spin_unlock_irqrestore(&file->lock, irq_flags);
-	if (!found)
+	if (!hvd_file_last(file, &arg.thread))
 		return -ESRCH;
 	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
@@ -585,16 +491,8 @@ static long chardev_compat_ioctl(struct file *filp, unsigned int command, unsign
 
 static int chardev_open(struct inode *inode, struct file *filp)
 {
-	struct hvd_file *file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
-
-	if (!file)
-		return -ENOMEM;
-	refcount_set(&file->refs, 1);
-	raw_spin_lock_init(&file->lock);
-	file->record = &file->last;
-	file->capacity = 1;
-	filp->private_data = file;
-	return 0;
+	filp->private_data = hvd_file_new();
+	return filp->private_data ? 0 : -ENOMEM;
 }
 
 static int chardev_release(struct inode *inode, struct file *filp)

@@ -11,17 +11,12 @@
 #include <linux/gfp.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
-#include <linux/irq.h>
-#include <linux/percpu.h>
-#include <linux/platform_device.h>
 
 #include "debug.h"
 #include "hypercall.h"
 #include "thread.h"
 
 static struct ord_event_page *event_page;
-static DEFINE_PER_CPU(int, event_cookie); /* request_percpu_irq() wants a per-CPU variable */
-static int event_irq;
 static int event_hp_state;
 
 static void event_wake(u32 context)
@@ -91,7 +86,7 @@ void hvd_event_wait_finish(struct ord_frame *frame)
 
 static int event_cpu_online(unsigned int cpu)
 {
-	enable_percpu_irq(event_irq, irq_get_trigger_type(event_irq));
+	hvd_arch_event_enable();
 	return 0;
 }
 
@@ -101,7 +96,7 @@ static int event_cpu_offline(unsigned int cpu)
 	struct hvd_thread *t;
 	u32 id;
 
-	disable_percpu_irq(event_irq);
+	hvd_arch_event_disable();
 	rcu_read_lock();
 	for (id = 0; id < ORD_CONTEXT_MAX; id++) {
 		t = rcu_dereference(hvd_contexts[id]);
@@ -124,13 +119,10 @@ int hvd_event_init(struct platform_device *pdev)
 	long status;
 	int err;
 
-	event_irq = platform_get_irq(pdev, 0);
-	if (event_irq < 0)
-		return event_irq;
 	event_page = (struct ord_event_page *)get_zeroed_page(GFP_KERNEL);
 	if (!event_page)
 		return -ENOMEM;
-	err = request_percpu_irq(event_irq, event_interrupt, "hvdetach", &event_cookie);
+	err = hvd_arch_event_init(pdev, event_interrupt);
 	if (err)
 		goto free_page;
 	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "outrider/hvdetach:online", event_cpu_online,
@@ -152,7 +144,7 @@ int hvd_event_init(struct platform_device *pdev)
 remove_state:
 	cpuhp_remove_state(event_hp_state);
 free_irq:
-	free_percpu_irq(event_irq, &event_cookie);
+	hvd_arch_event_exit();
 free_page:
 	free_page((unsigned long)event_page);
 	return err;
@@ -166,7 +158,7 @@ void hvd_event_exit(void)
 	hvd_timebase_exit();
 	status = hvd_call_setup(ORD_SETUP_NONE);
 	cpuhp_remove_state(event_hp_state);
-	free_percpu_irq(event_irq, &event_cookie);
+	hvd_arch_event_exit();
 	if (status == ORD_OK)
 		free_page((unsigned long)event_page);
 	else

@@ -32,7 +32,7 @@ static void exec_thread(struct hvd_thread *t)
 		WRITE_ONCE(t->user_flags, t->user_flags & ~ORD_DETACH_SIGDEBUG);
 		hvd_trace_forget(t);
 	}
-	hvd_sysfs_update(); /* one that did not lead its process has another id now */
+	hvd_thread_changed(); /* one that did not lead its process has another id now */
 }
 
 /**

@@ -7,28 +7,9 @@
 #include <linux/mmap_lock.h>
 #include <linux/sched/signal.h>
 #include <linux/userfaultfd_k.h>
-#include <asm/esr.h>
-#include <asm/memory.h>
 
 #include "hypercall.h"
 #include "thread.h"
-
-#define FSC_TRANSLATION_LEVEL_MINUS_1 0x2b /* FEAT_LPA2 */
-
-static bool fault_is_resolvable(u64 esr)
-{
-	u64 code = esr & ESR_ELx_FSC;
-
-	if (ESR_ELx_EC(esr) != ESR_ELx_EC_DABT_LOW && ESR_ELx_EC(esr) != ESR_ELx_EC_IABT_LOW)
-		return false;
-	switch (code & ESR_ELx_FSC_TYPE) {
-	case ESR_ELx_FSC_FAULT:
-	case ESR_ELx_FSC_ACCESS:
-	case ESR_ELx_FSC_PERM:
-		return true;
-	}
-	return code == FSC_TRANSLATION_LEVEL_MINUS_1;
-}
 
 /* fixup_user_fault() does not look at these; with the mmap lock held. */
 static bool fault_is_permitted(struct mm_struct *mm, u64 address, bool exec)
@@ -64,31 +45,28 @@ void hvd_fault_forget(struct hvd_thread *t)
 bool hvd_fault_resolve(struct hvd_thread *t)
 {
 	struct mm_struct *mm = current->mm;
-	u64 esr = t->frame->esr, pc = t->frame->pc;
-	u64 address = untagged_addr(t->frame->far);
-	bool exec = ESR_ELx_EC(esr) == ESR_ELx_EC_IABT_LOW;
-	bool write = !exec && (esr & ESR_ELx_WNR) && !(esr & ESR_ELx_CM);
-	/* Not FAULT_FLAG_USER: only the native fault path settles a cgroup's out-of-memory state. */
-	unsigned int flags = write ? FAULT_FLAG_WRITE : 0;
+	u64 pc = t->frame->pc;
+	struct hvd_fault fault;
 	bool unlocked = false;
 	int err = -EFAULT;
 
-	if (!fault_is_resolvable(esr) || address >= TASK_SIZE_64 || signal_pending(current))
+	if (!hvd_arch_fault(t->frame, &fault) || signal_pending(current))
 		return false;
-	if (pc == t->fault_pc && address == t->fault_address)
+	if (pc == t->fault_pc && fault.address == t->fault_address)
 		return false; /* what was done for it has not helped */
 	t->fault_pc = pc;
-	t->fault_address = address;
+	t->fault_address = fault.address;
 
 	if (mmap_read_lock_killable(mm))
 		return false;
-	if (fault_is_permitted(mm, address, exec))
-		err = fixup_user_fault(mm, address, flags, &unlocked);
+	/* Not FAULT_FLAG_USER: only the native fault path settles a cgroup's out-of-memory state. */
+	if (fault_is_permitted(mm, fault.address, fault.exec))
+		err = fixup_user_fault(mm, fault.address, fault.write ? FAULT_FLAG_WRITE : 0, &unlocked);
 	mmap_read_unlock(mm);
 	if (err)
 		return false;
 
 	/* Linux expects a spurious fault to have cleaned up the TLB of the CPU that took it. */
-	hvd_call_flush(t->asid, address & PAGE_MASK, 1);
+	hvd_call_flush(t->asid, fault.address & PAGE_MASK, 1);
 	return true;
 }

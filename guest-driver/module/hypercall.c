@@ -3,7 +3,6 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/errno.h>
-#include <linux/of.h>
 #include <linux/printk.h>
 
 #include "hypercall.h"
@@ -47,37 +46,27 @@ int hvd_status_errno(long status)
 /**
  * hvd_hypervisor_find() - look for Outrider and agree on the ABI
  *
- * Without a hypervisor HVC is undefined at EL1, so nothing is asked before the device tree and the PSCI
- * conduit have both said that there is one.
- *
  * Return: 0, -ENODEV without Outrider, -EPROTO if it speaks another version; says why in the log.
  */
 int hvd_hypervisor_find(void)
 {
-	struct device_node *node = of_find_compatible_node(NULL, NULL, HVD_COMPATIBLE);
-	struct arm_smccc_res res;
+	int err = hvd_arch_find();
+	u64 out[3];
 	long status;
+	u32 uid;
 
-	if (!node) {
-		pr_err("this machine does not run under Outrider (no \"%s\" in its device tree)\n",
-		       HVD_COMPATIBLE);
+	if (err)
+		return err;
+	uid = hvd_call(ORD_HC_CALL_UID, 0, 0, 0, 0, out);
+	if (uid != ORD_UID_0 || (u32)out[0] != ORD_UID_1 || (u32)out[1] != ORD_UID_2 ||
+	    (u32)out[2] != ORD_UID_3) {
+		pr_err("Outrider is announced, but another hypervisor answers (%08x %08x %08x %08x)\n", uid,
+		       (u32)out[0], (u32)out[1], (u32)out[2]);
 		return -ENODEV;
 	}
-	of_node_put(node);
-	if (arm_smccc_1_1_get_conduit() != SMCCC_CONDUIT_HVC) {
-		pr_err("the device tree names Outrider, but firmware calls do not go through HVC\n");
-		return -ENODEV;
-	}
-	hvd_call(ORD_HC_CALL_UID, 0, 0, 0, 0, &res);
-	if ((u32)res.a0 != ORD_UID_0 || (u32)res.a1 != ORD_UID_1 || (u32)res.a2 != ORD_UID_2 ||
-	    (u32)res.a3 != ORD_UID_3) {
-		pr_err("the device tree names Outrider, but another hypervisor answers (%08x %08x %08x %08x)\n",
-		       (u32)res.a0, (u32)res.a1, (u32)res.a2, (u32)res.a3);
-		return -ENODEV;
-	}
-	status = hvd_call(ORD_HC_INFO, ORD_ABI_VERSION, 0, 0, 0, &res);
-	hvd_abi_version = res.a1;
-	hvd_features = res.a2;
+	status = hvd_call(ORD_HC_INFO, ORD_ABI_VERSION, 0, 0, 0, out);
+	hvd_abi_version = out[0];
+	hvd_features = out[1];
 	if (status == ORD_BAD_VERSION || (status == ORD_OK && hvd_abi_version >> 16 != ORD_ABI_MAJOR)) {
 		pr_err("the hypervisor speaks ABI %u.%u, this module %u.%u\n", hvd_abi_version >> 16,
 		       hvd_abi_version & 0xffff, ORD_ABI_MAJOR, ORD_ABI_MINOR);
@@ -103,15 +92,15 @@ int hvd_hypervisor_find(void)
  */
 int hvd_core_info(u32 core, struct hvd_core *info)
 {
-	struct arm_smccc_res res;
-	long status = hvd_call(ORD_HC_CORE_INFO, core, 0, 0, 0, &res);
+	u64 out[3];
+	long status = hvd_call(ORD_HC_CORE_INFO, core, 0, 0, 0, out);
 
 	if (status != ORD_OK)
 		return hvd_status_errno(status);
-	info->flags = res.a1 & ORD_CORE_FLAGS;
-	info->count = (u32)res.a1 >> ORD_CORE_COUNT_SHIFT;
-	info->context = res.a2;
-	info->mpidr = res.a3;
+	info->flags = out[0] & ORD_CORE_FLAGS;
+	info->count = (u32)out[0] >> ORD_CORE_COUNT_SHIFT;
+	info->context = out[1];
+	info->id = out[2];
 	return 0;
 }
 
@@ -126,16 +115,16 @@ int hvd_core_info(u32 core, struct hvd_core *info)
  */
 int hvd_core_stats(u32 core, u64 *entries, u64 *irqs, u64 *runs)
 {
-	struct arm_smccc_res res;
-	long status = hvd_call(ORD_HC_CORE_STATS, core, 0, 0, 0, &res);
+	u64 out[3];
+	long status = hvd_call(ORD_HC_CORE_STATS, core, 0, 0, 0, out);
 
 	if (status != ORD_OK) {
 		*entries = *irqs = *runs = 0;
 		return hvd_status_errno(status);
 	}
-	*entries = res.a1;
-	*irqs = res.a2;
-	*runs = res.a3;
+	*entries = out[0];
+	*irqs = out[1];
+	*runs = out[2];
 	return 0;
 }
 
@@ -149,23 +138,23 @@ int hvd_core_stats(u32 core, u64 *entries, u64 *irqs, u64 *runs)
  */
 int hvd_pool_info(u32 pool, u64 *used, u64 *capacity)
 {
-	struct arm_smccc_res res;
-	long status = hvd_call(ORD_HC_POOL_INFO, pool, 0, 0, 0, &res);
+	u64 out[3];
+	long status = hvd_call(ORD_HC_POOL_INFO, pool, 0, 0, 0, out);
 
 	if (status != ORD_OK)
 		return hvd_status_errno(status);
-	*used = res.a1;
-	*capacity = res.a2;
+	*used = out[0];
+	*capacity = out[1];
 	return 0;
 }
 
 static long context_create(u64 frame_ipa, u32 core, u32 prio, bool shared, u32 *context)
 {
-	struct arm_smccc_res res;
-	long status = hvd_call(ORD_HC_CREATE, frame_ipa, core, prio, shared ? ORD_CREATE_SHARED : 0, &res);
+	u64 out[3];
+	long status = hvd_call(ORD_HC_CREATE, frame_ipa, core, prio, shared ? ORD_CREATE_SHARED : 0, out);
 
 	if (status == ORD_OK)
-		*context = res.a1;
+		*context = out[0];
 	return status;
 }
 

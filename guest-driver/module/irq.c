@@ -5,11 +5,8 @@
  */
 #include <linux/file.h>
 #include <linux/interrupt.h>
-#include <linux/irq.h>
-#include <linux/irqdomain.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/of.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
@@ -35,29 +32,10 @@ void hvd_irq_provide(hvd_irq_lookup *lookup)
 }
 EXPORT_SYMBOL_GPL(hvd_irq_provide);
 
-/*
- * The distributor's number; or -EINVAL if the interrupt is another controller's, which has numbers of its own
- * and a line at the distributor that it shares among them.
- */
-static int irq_intid(unsigned int irq)
-{
-	const struct irq_data *data = irq_get_irq_data(irq);
-	struct device_node *node;
-
-	while (data && data->parent_data)
-		data = data->parent_data;
-	node = data && data->domain ? irq_domain_get_of_node(data->domain) : NULL;
-	if (!node || !of_device_is_compatible(node, "arm,gic-v3") || data->hwirq >= HVD_IRQS)
-		return -EINVAL;
-	return data->hwirq;
-}
-
 /* With irq_grant_lock held. */
-static void irq_take(u32 intid)
+static void irq_take(u32 id)
 {
-	struct arm_smccc_res res;
-
-	hvd_call(ORD_HC_IRQ_REVOKE, intid, 0, 0, 0, &res);
+	hvd_call(ORD_HC_IRQ_REVOKE, id, 0, 0, 0, NULL);
 }
 
 /**
@@ -67,20 +45,20 @@ static void irq_take(u32 intid)
 void hvd_irq_revoke(unsigned int irq)
 {
 	struct hvd_thread *t;
-	int intid = irq_intid(irq);
-	u32 id;
+	int id = hvd_arch_irq_id(irq);
+	u32 context;
 
-	if (intid < 0)
+	if (id < 0 || id >= HVD_IRQS)
 		return;
 	/* Whoever has looked its device up has finished, and no other finds it any more. */
 	mutex_lock(&irq_lock);
 	raw_spin_lock_irq(&irq_grant_lock);
-	irq_take(intid);
+	irq_take(id);
 	rcu_read_lock();
-	for (id = 0; id < ORD_CONTEXT_MAX; id++) {
-		t = rcu_dereference(hvd_contexts[id]);
+	for (context = 0; context < ORD_CONTEXT_MAX; context++) {
+		t = rcu_dereference(hvd_contexts[context]);
 		if (t)
-			clear_bit(intid, t->irqs);
+			clear_bit(id, t->irqs);
 	}
 	rcu_read_unlock();
 	raw_spin_unlock_irq(&irq_grant_lock);
@@ -95,29 +73,28 @@ EXPORT_SYMBOL_GPL(hvd_irq_revoke);
 void hvd_irq_drop(struct hvd_thread *t)
 {
 	unsigned long irq_flags;
-	unsigned int intid;
+	unsigned int id;
 
 	raw_spin_lock_irqsave(&irq_grant_lock, irq_flags);
-	for_each_set_bit(intid, t->irqs, HVD_IRQS)
+	for_each_set_bit(id, t->irqs, HVD_IRQS)
 	{
-		irq_take(intid);
-		clear_bit(intid, t->irqs);
+		irq_take(id);
+		clear_bit(id, t->irqs);
 	}
 	raw_spin_unlock_irqrestore(&irq_grant_lock, irq_flags);
 }
 
 /* Others may end the thread at any time, and then its context is another one's: asked under the lock. */
-static int irq_give(struct hvd_thread *t, u32 intid)
+static int irq_give(struct hvd_thread *t, u32 id)
 {
-	struct arm_smccc_res res;
 	int err = -EINVAL;
 
 	raw_spin_lock_irq(&t->lock);
 	if (!test_bit(HVD_ENDED, &t->flags)) {
 		raw_spin_lock(&irq_grant_lock);
-		err = hvd_status_errno(hvd_call(ORD_HC_IRQ_GRANT, t->context, intid, 0, 0, &res));
+		err = hvd_status_errno(hvd_call(ORD_HC_IRQ_GRANT, t->context, id, 0, 0, NULL));
 		if (!err)
-			set_bit(intid, t->irqs);
+			set_bit(id, t->irqs);
 		raw_spin_unlock(&irq_grant_lock);
 	}
 	raw_spin_unlock_irq(&t->lock);
@@ -128,12 +105,12 @@ static int irq_give(struct hvd_thread *t, u32 intid)
  * hvd_irq_grant() - give the interrupt of a UIO device to a thread
  * @t: current's, with a reference
  * @fd: current's, of the device
- * @intid: result
+ * @id: result
  *
  * Return: 0, -EBADF if it is no such device, open for writing, -EINVAL if the thread has ended or the
- * interrupt is none of the distributor's, or what the hypervisor says.
+ * interrupt is not the hypervisor's, or what the hypervisor says.
  */
-int hvd_irq_grant(struct hvd_thread *t, int fd, u32 *intid)
+int hvd_irq_grant(struct hvd_thread *t, int fd, u32 *id)
 {
 	struct file *file;
 	int irq = -EBADF, err;
@@ -146,10 +123,12 @@ int hvd_irq_grant(struct hvd_thread *t, int fd, u32 *intid)
 	mutex_lock(&irq_lock);
 	if (irq_lookup && file->f_mode & FMODE_WRITE)
 		irq = irq_lookup(file);
-	err = irq < 0 ? irq : irq_intid(irq);
+	err = irq < 0 ? irq : hvd_arch_irq_id(irq);
+	if (err >= HVD_IRQS)
+		err = -EINVAL;
 	if (err >= 0) {
-		*intid = err;
-		err = irq_give(t, *intid);
+		*id = err;
+		err = irq_give(t, *id);
 	}
 	/*
 	 * A handler that runs in Linux has told the program then. Not synchronize_irq(): that asks the

@@ -59,9 +59,12 @@ static int main_probe(struct platform_device *pdev)
 	err = hvd_probe_init();
 	if (err)
 		goto exit_event;
-	err = register_reboot_notifier(&reboot_notifier);
+	err = hvd_probe_task_init();
 	if (err)
 		goto exit_probe;
+	err = register_reboot_notifier(&reboot_notifier);
+	if (err)
+		goto exit_probe_task;
 	err = register_pm_notifier(&sleep_notifier);
 	if (err)
 		goto exit_reboot;
@@ -80,6 +83,8 @@ exit_sleep:
 	unregister_pm_notifier(&sleep_notifier);
 exit_reboot:
 	unregister_reboot_notifier(&reboot_notifier);
+exit_probe_task:
+	hvd_probe_task_exit();
 exit_probe:
 	hvd_probe_exit();
 exit_event:
@@ -100,6 +105,7 @@ static HVD_REMOVE_TYPE main_remove(struct platform_device *pdev)
 	hvd_thread_drain();
 	unregister_pm_notifier(&sleep_notifier);
 	unregister_reboot_notifier(&reboot_notifier);
+	hvd_probe_task_exit();
 	hvd_probe_exit();
 	hvd_event_exit();
 	hvd_thread_exit();

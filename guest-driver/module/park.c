@@ -14,8 +14,6 @@
 #include <linux/printk.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
-#include <asm/arch_timer.h>
-#include <asm/timex.h>
 
 #include "debug.h"
 #include "hypercall.h"
@@ -44,7 +42,7 @@ MODULE_PARM_DESC(spin_us, "longest time to spin for a thread's next event before
 
 static u64 park_ticks(unsigned int us)
 {
-	return div_u64((u64)us * arch_timer_get_cntfrq(), USEC_PER_SEC);
+	return div_u64((u64)us * hvd_arch_frequency(), USEC_PER_SEC);
 }
 
 static u32 park_event(struct hvd_thread *t)
@@ -58,42 +56,6 @@ void hvd_park_init(struct hvd_thread *t)
 {
 	init_task_work(&t->work, park_work);
 	t->spin = park_ticks(spin_us);
-}
-
-/* hvd_park_queue() with the thread's lock held. */
-bool hvd_park_queue_locked(struct hvd_thread *t)
-{
-	/* Whoever ends the thread leaves the last reference to a work that is queued by then. */
-	if (test_bit(HVD_ENDED, &t->flags))
-		return false;
-	if (test_bit(HVD_QUEUED, &t->flags))
-		return true;
-	t->requeues = 0;
-	set_bit(HVD_QUEUED, &t->flags);
-	/* Only ever TWA_RESUME: a signal-like wake-up would run the work inside of get_signal(). */
-	if (!task_work_add(t->task, &t->work, TWA_RESUME))
-		return true;
-	clear_bit(HVD_QUEUED, &t->flags);
-	return false;
-}
-
-/**
- * hvd_park_queue() - park a thread when it next goes to user mode
- * @t: current's, from its own system call or from an interrupt that stopped it in user mode; or that of a
- *     new task which has not run yet
- *
- * Return: true if it is queued, now or already.
- */
-bool hvd_park_queue(struct hvd_thread *t)
-{
-	unsigned long irq_flags;
-	bool queued;
-
-	hvd_debug_point(HVD_POINT_QUEUE);
-	raw_spin_lock_irqsave(&t->lock, irq_flags);
-	queued = hvd_park_queue_locked(t);
-	raw_spin_unlock_irqrestore(&t->lock, irq_flags);
-	return queued;
 }
 
 /*
@@ -133,7 +95,7 @@ static bool park_run(struct hvd_thread *t)
 		return false;
 
 	hvd_debug_point_sleep(HVD_POINT_RUN);
-	hvd_trace_end(t, get_cycles());
+	hvd_trace_end(t, hvd_arch_counter());
 	/* Written here as well: the hypervisor takes the frame over on another core, a moment later. */
 	WRITE_ONCE(t->frame->event, ORD_EVENT_RUNNING);
 	status = hvd_call_run(t->context);
@@ -153,12 +115,12 @@ static bool park_run(struct hvd_thread *t)
 /* The answer comes soon, unless the hypervisor is broken: without the registers there is no way on. */
 static void park_recall(struct hvd_thread *t)
 {
-	u64 end = get_cycles() + park_ticks(PARK_RECALL_SPIN_US);
+	u64 end = hvd_arch_counter() + park_ticks(PARK_RECALL_SPIN_US);
 	unsigned int waits = 0;
 
 	hvd_debug_point_sleep(HVD_POINT_RECALL);
 	hvd_call_recall(t->context);
-	while (park_event(t) == ORD_EVENT_RUNNING && get_cycles() < end)
+	while (park_event(t) == ORD_EVENT_RUNNING && hvd_arch_counter() < end)
 		cpu_relax();
 
 	for (;;) {
@@ -185,7 +147,7 @@ static void park_recall(struct hvd_thread *t)
  */
 static void park_wait(struct hvd_thread *t)
 {
-	u64 start = get_cycles(), limit = park_ticks(spin_us), spin = min(t->spin, limit);
+	u64 start = hvd_arch_counter(), limit = park_ticks(spin_us), spin = min(t->spin, limit);
 	bool recall = false;
 
 	while (park_event(t) == ORD_EVENT_RUNNING) {
@@ -193,7 +155,7 @@ static void park_wait(struct hvd_thread *t)
 			recall = true;
 			goto out;
 		}
-		if (need_resched() || get_cycles() - start >= spin)
+		if (need_resched() || hvd_arch_counter() - start >= spin)
 			goto sleep;
 		cpu_relax();
 	}
@@ -222,7 +184,7 @@ sleep:
 	}
 	__set_current_state(TASK_RUNNING);
 	hvd_event_wait_finish(t->frame);
-	t->spin = get_cycles() - start <= limit ? limit : t->spin / 2;
+	t->spin = hvd_arch_counter() - start <= limit ? limit : t->spin / 2;
 out:
 	if (recall)
 		park_recall(t);
@@ -236,7 +198,6 @@ out:
 static void park_return(struct hvd_thread *t, struct pt_regs *regs, u32 event)
 {
 	hvd_capture_load(t, regs, event);
-	hvd_fp_load(t->frame);
 	hvd_rseq_show(t);
 	hvd_probe_mark(current);
 	t->forwards++;
@@ -253,23 +214,19 @@ static void park_return(struct hvd_thread *t, struct pt_regs *regs, u32 event)
 		hvd_recapture_arm(t, true, 0);
 		break;
 	default:
-		hvd_recapture_arm(t, true, regs->pc);
+		hvd_recapture_arm(t, true, hvd_arch_pc(regs));
 	}
 }
 
 /* What the event says, for the trace. */
 static void park_note(struct hvd_thread *t, u32 event, u64 time, bool resolved)
 {
-	const struct ord_frame *frame = t->frame;
-	struct ord_trace_entry entry = {
-		.time = time, .pc = frame->pc, .number = frame->esr, .address = frame->far
-	};
+	struct ord_trace_entry entry = { .time = time };
 
+	hvd_arch_note(t->frame, event, &entry);
 	switch (event) {
 	case ORD_EVENT_SYSCALL:
 		entry.cause = ORD_CAUSE_SYSCALL;
-		entry.number = frame->x[8];
-		entry.address = frame->x[0];
 		break;
 	case ORD_EVENT_FAULT:
 		entry.cause = resolved ? ORD_CAUSE_FAULT : ORD_CAUSE_NATIVE;
@@ -300,19 +257,18 @@ static void park(struct hvd_thread *t)
 		park_drop(t, 0);
 		return;
 	}
-	if (!hvd_thread_eligible(current)) {
-		hvd_trace_refuse(t, ORD_CAUSE_DEBUG, regs->pc);
+	if (!hvd_arch_eligible(current)) {
+		hvd_trace_refuse(t, ORD_CAUSE_DEBUG, hvd_arch_pc(regs));
 		park_drop(t, 0);
 		return;
 	}
-	if (hvd_space_enter(t) || !hvd_rseq_hide(t, regs->pc)) {
-		hvd_trace_refuse(t, ORD_CAUSE_OTHER, regs->pc);
+	if (hvd_arch_space_enter(t) || !hvd_rseq_hide(t, hvd_arch_pc(regs))) {
+		hvd_trace_refuse(t, ORD_CAUSE_OTHER, hvd_arch_pc(regs));
 		park_drop(t, 0);
 		return;
 	}
 	clear_bit(HVD_CHECK, &t->flags);
 	smp_mb__after_atomic(); /* before looking at what it was set for */
-	hvd_fp_save(t->frame);
 	hvd_capture_save(t, regs);
 	hvd_fault_forget(t);
 	if (test_and_clear_bit(HVD_TIMER, &t->flags))
@@ -326,7 +282,7 @@ static void park(struct hvd_thread *t)
 		ran = true;
 		park_wait(t);
 		event = park_event(t);
-		time = get_cycles();
+		time = hvd_arch_counter();
 		recalled = event == ORD_EVENT_RECALLED || event == ORD_EVENT_INTERRUPTED;
 		hvd_debug_point_sleep(HVD_POINT_EVENT);
 		if (event == ORD_EVENT_FAULT)
@@ -336,7 +292,7 @@ static void park(struct hvd_thread *t)
 		if (recalled) {
 			again = hvd_thread_move_now(t) && !park_wanted(t);
 			if (again && event == ORD_EVENT_INTERRUPTED)
-				t->frame->pc -= 4; /* calls again, there */
+				hvd_arch_call_again(t->frame);
 		}
 		if (!recalled || !again)
 			park_note(t, event, time, again);

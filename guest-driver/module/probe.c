@@ -1,74 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where Linux tells us something: the end of a system call, which is where a thread is captured again;
- * membarrier(); a new task; the exit of one.
+ * Where Linux tells us about system calls: their end, which is where a thread is captured again;
+ * membarrier(); seccomp().
  *
  * The end of a system call must cost other tasks nothing. The tracepoint sys_exit does: while it is on, every
  * task takes the slow path out of every call. So the slow path is asked for by the detached threads alone,
- * with their flag TIF_SYSCALL_TRACEPOINT, and hooked by ftrace where it ends, in syscall_trace_exit(). On a
+ * with a mark (on arm64 the flag TIF_SYSCALL_TRACEPOINT), and hooked by ftrace where it ends. On a
  * kernel without ftrace, the tracepoint has to do; it is then registered only while there is a detached
  * thread, and a moment longer, because patching the kernel is not cheap either.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/compat.h>
 #include <linux/ftrace.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/sched/task_stack.h>
 #include <linux/tracepoint.h>
-#include <asm/syscall.h>
-#include <asm/unistd.h>
 
 #include "hypercall.h"
 #include "thread.h"
 
-#define PROBE_LINGER         HZ
-#define COMPAT_NR_MEMBARRIER 389 /* arch/arm64/include/asm/unistd32.h, which modules cannot include */
+#define PROBE_LINGER HZ
 
 static bool use_tracepoint;
 module_param(use_tracepoint, bool, 0444);
 MODULE_PARM_DESC(use_tracepoint, "see system calls end by the tracepoint, which slows every task's down");
 
-static struct tracepoint *sys_enter_tracepoint, *sys_exit_tracepoint, *fork_tracepoint, *exec_tracepoint,
-	*exit_tracepoint;
+static struct tracepoint *sys_enter_tracepoint, *sys_exit_tracepoint;
 static bool probe_hooked;        /* by ftrace: nothing to register with each thread */
 static DEFINE_MUTEX(probe_lock); /* registered */
 static atomic_t probe_users = ATOMIC_INIT(0);
 static bool probe_registered;
-
-/*
- * membarrier() takes a thread that is not on a CPU for one that has passed a barrier. Before it returns,
- * whoever called it, those on host cores must have passed one too. At its beginning, and at its end if that
- * is seen.
- */
-static bool probe_is_membarrier(const struct pt_regs *regs)
-{
-	return unlikely(regs->syscallno == (is_compat_task() ? COMPAT_NR_MEMBARRIER : __NR_membarrier));
-}
-
-/*
- * seccomp() may put a filter on all threads of a process, which then must see the calls that the hypervisor
- * has served until now. At its end, which is seen because the caller is marked at its beginning.
- */
-static bool probe_is_seccomp(const struct pt_regs *regs)
-{
-	return unlikely(regs->syscallno == __NR_seccomp) && !is_compat_task();
-}
 
 /* In any task, at the end of a system call. */
 static void probe_call(struct pt_regs *regs)
 {
 	struct hvd_thread *t;
 
-	if (probe_is_membarrier(regs))
+	/*
+	 * membarrier() takes a thread that is not on a CPU for one that has passed a barrier. Before it
+	 * returns, whoever called it, those on host cores must have passed one too. At its beginning, and at
+	 * its end if that is seen.
+	 */
+	if (hvd_arch_is_membarrier(regs))
 		hvd_call_barrier();
 
 	/* The result is no filter: for rt_sigreturn and execve it is just some register. */
 	rcu_read_lock(); /* somebody else may end it, and ftrace does not hold this for us */
 	t = hvd_thread_find(current);
-	if (probe_is_seccomp(regs)) {
+	/*
+	 * seccomp() may put a filter on all threads of a process, which then must see the calls that the
+	 * hypervisor has served until now. At its end, which is seen because the caller is marked at its
+	 * beginning.
+	 */
+	if (hvd_arch_is_seccomp(regs)) {
 		hvd_thread_check_group();
 		if (!t && probe_hooked)
 			hvd_probe_unmark(current);
@@ -95,7 +81,7 @@ static void probe_ftrace(unsigned long ip, unsigned long parent, struct ftrace_o
 static void probe_ftrace_begin(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
 			       struct ftrace_regs *regs)
 {
-	if (probe_is_membarrier(task_pt_regs(current)))
+	if (hvd_arch_is_membarrier(task_pt_regs(current)))
 		hvd_call_barrier();
 	else
 		hvd_probe_mark(current);
@@ -107,15 +93,12 @@ static struct ftrace_ops begin_ops = { .func = probe_ftrace_begin, .flags = FTRA
 
 static bool probe_hook(void)
 {
-	static char call_end[] = "syscall_trace_exit", membarrier[] = "__arm64_sys_membarrier";
-	static char seccomp[] = "__arm64_sys_seccomp"; /* not in every kernel */
-
 	if (use_tracepoint)
 		return false;
-	if (ftrace_set_filter(&probe_ops, call_end, strlen(call_end), 1) ||
-	    ftrace_set_filter(&begin_ops, membarrier, strlen(membarrier), 1))
+	if (ftrace_set_filter(&probe_ops, hvd_arch_call_end, strlen(hvd_arch_call_end), 1) ||
+	    ftrace_set_filter(&begin_ops, hvd_arch_membarrier, strlen(hvd_arch_membarrier), 1))
 		goto failed;
-	ftrace_set_filter(&begin_ops, seccomp, strlen(seccomp), 0);
+	ftrace_set_filter(&begin_ops, hvd_arch_seccomp, strlen(hvd_arch_seccomp), 0);
 	if (register_ftrace_function(&probe_ops))
 		goto failed;
 	if (!register_ftrace_function(&begin_ops))
@@ -159,8 +142,8 @@ static bool probe_traced(void)
  */
 void hvd_probe_mark(struct task_struct *task)
 {
-	if (!test_tsk_thread_flag(task, TIF_SYSCALL_TRACEPOINT))
-		set_tsk_thread_flag(task, TIF_SYSCALL_TRACEPOINT);
+	if (!hvd_arch_is_marked(task))
+		hvd_arch_mark(task);
 }
 
 /**
@@ -171,37 +154,10 @@ void hvd_probe_unmark(struct task_struct *task)
 {
 	if (probe_traced())
 		return;
-	clear_tsk_thread_flag(task, TIF_SYSCALL_TRACEPOINT);
+	hvd_arch_unmark(task);
 	smp_mb();
 	if (probe_traced())
-		set_tsk_thread_flag(task, TIF_SYSCALL_TRACEPOINT);
-}
-
-/* In the parent, with preemption disabled, before the child is woken up. */
-static void probe_fork(void *data, struct task_struct *parent, struct task_struct *child)
-{
-	/* It has inherited the mark. */
-	if (test_tsk_thread_flag(child, TIF_SYSCALL_TRACEPOINT))
-		hvd_probe_unmark(child);
-	hvd_group_fork(parent, child);
-}
-
-/* In the task that executes a program, which is in place, with its credentials. */
-static void probe_exec(void *data, struct task_struct *task, pid_t old_tid, struct linux_binprm *bprm)
-{
-	hvd_exec();
-}
-
-/* In the exiting task, after it has left its mm; before its last works run. */
-static void probe_exit(void *data, struct task_struct *task)
-{
-	struct hvd_thread *t;
-
-	smp_mb(); /* PF_EXITING before hash: pairs with hvd_thread_start() */
-	t = hvd_thread_find(task);
-	if (t)
-		hvd_thread_end(t);
-	hvd_group_exit(task);
+		hvd_arch_mark(task);
 }
 
 static void probe_unregister(struct work_struct *work)
@@ -260,42 +216,17 @@ static void probe_find(struct tracepoint *tracepoint, void *data)
 		sys_enter_tracepoint = tracepoint;
 	else if (!strcmp(tracepoint->name, "sys_exit"))
 		sys_exit_tracepoint = tracepoint;
-	else if (!strcmp(tracepoint->name, "sched_process_fork"))
-		fork_tracepoint = tracepoint;
-	else if (!strcmp(tracepoint->name, "sched_process_exec"))
-		exec_tracepoint = tracepoint;
-	else if (!strcmp(tracepoint->name, "sched_process_exit"))
-		exit_tracepoint = tracepoint;
 }
 
 int hvd_probe_init(void)
 {
-	int err;
-
 	for_each_kernel_tracepoint(probe_find, NULL);
-	if (!sys_enter_tracepoint || !sys_exit_tracepoint || !fork_tracepoint || !exec_tracepoint ||
-	    !exit_tracepoint) {
-		pr_err("this kernel has no tracepoints sys_enter, sys_exit, sched_process_fork, sched_process_exec and sched_process_exit\n");
+	if (!sys_enter_tracepoint || !sys_exit_tracepoint) {
+		pr_err("this kernel has no tracepoints sys_enter and sys_exit\n");
 		return -EOPNOTSUPP;
 	}
-	err = tracepoint_probe_register(exit_tracepoint, probe_exit, NULL);
-	if (err)
-		return err;
-	err = tracepoint_probe_register(exec_tracepoint, probe_exec, NULL);
-	if (err)
-		goto unregister_exit;
-	err = tracepoint_probe_register(fork_tracepoint, probe_fork, NULL);
-	if (err)
-		goto unregister_exec;
 	probe_hooked = probe_hook();
 	return 0;
-
-unregister_exec:
-	tracepoint_probe_unregister(exec_tracepoint, probe_exec, NULL);
-unregister_exit:
-	tracepoint_probe_unregister(exit_tracepoint, probe_exit, NULL);
-	tracepoint_synchronize_unregister();
-	return err;
 }
 
 /* Only with no thread left. No probe runs any more on return. */
@@ -305,8 +236,5 @@ void hvd_probe_exit(void)
 		probe_unhook();
 	cancel_delayed_work_sync(&probe_unregister_work);
 	probe_unregister(NULL);
-	tracepoint_probe_unregister(fork_tracepoint, probe_fork, NULL);
-	tracepoint_probe_unregister(exec_tracepoint, probe_exec, NULL);
-	tracepoint_probe_unregister(exit_tracepoint, probe_exit, NULL);
 	tracepoint_synchronize_unregister();
 }

@@ -14,6 +14,7 @@
 #include <asm/irq_regs.h>
 #include <asm/ptrace.h>
 
+#include <hvd_arch.h>
 #include "compat.h"
 #include "debug.h"
 #include "thread.h"
@@ -44,12 +45,12 @@ static bool recapture_here(struct hvd_thread *t)
 
 	if (!regs || !user_mode(regs))
 		return true;
-	if (!hvd_thread_eligible(current)) {
-		hvd_trace_refuse(t, ORD_CAUSE_DEBUG, regs->pc);
+	if (!hvd_arch_eligible(current)) {
+		hvd_trace_refuse(t, ORD_CAUSE_DEBUG, hvd_arch_pc(regs));
 		return true;
 	}
 	/* The instruction that needed Linux may not have been executed yet. */
-	if (regs->pc == t->native_pc && ++t->ticks < RECAPTURE_TICKS)
+	if (hvd_arch_pc(regs) == t->native_pc && ++t->ticks < RECAPTURE_TICKS)
 		return true;
 	set_bit(HVD_TIMER, &t->flags);
 	return !hvd_park_queue_locked(t);
@@ -59,7 +60,7 @@ static bool recapture_here(struct hvd_thread *t)
 static bool recapture_is_napping(struct hvd_thread *t)
 {
 	return (READ_ONCE(t->task->__state) & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)) &&
-	       READ_ONCE(task_pt_regs(t->task)->syscallno) != NO_SYSCALL;
+	       hvd_arch_in_call(task_pt_regs(t->task));
 }
 
 static bool recapture_is_void(struct hvd_thread *t)

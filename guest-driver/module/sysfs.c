@@ -248,14 +248,6 @@ static void sysfs_update(struct work_struct *work)
 
 static DECLARE_WORK(sysfs_work, sysfs_update);
 
-/**
- * hvd_sysfs_update() - a thread has been detached, or has ended. Any context.
- */
-void hvd_sysfs_update(void)
-{
-	schedule_work(&sysfs_work);
-}
-
 /* ---- the files for all ---- */
 
 static ssize_t version_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
@@ -337,9 +329,11 @@ int hvd_sysfs_init(void)
 	sysfs_detach = kobject_create_and_add("detach", sysfs_top);
 	if (sysfs_detach)
 		err = sysfs_create_file(sysfs_top, &version_attribute.attr);
+	hvd_thread_watch(&sysfs_work); /* before anybody can write to a file */
 	if (!err)
 		err = sysfs_create_group(sysfs_detach, &detach_group);
 	if (err) {
+		hvd_thread_watch(NULL);
 		kobject_put(sysfs_detach);
 		kobject_put(sysfs_top);
 	}
@@ -351,7 +345,8 @@ void hvd_sysfs_exit(void)
 {
 	/* First, so that nobody starts a thread in here any more. */
 	sysfs_remove_group(sysfs_detach, &detach_group);
-	hvd_sysfs_update();
+	hvd_thread_watch(NULL);
+	schedule_work(&sysfs_work);
 	flush_work(&sysfs_work);
 	kobject_put(sysfs_detach);
 	kobject_put(sysfs_top);

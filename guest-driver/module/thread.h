@@ -3,8 +3,8 @@
  * A detached thread as the module sees it, and what each file offers to the others.
  *
  *   task --hash--> hvd_thread --frame--> one page shared with the hypervisor
- *                     |   |  `-- mm whose ASID is pinned (space.c)
- *                     |   `----- hvd_file: keeps the last record after the thread has ended (chardev.c)
+ *                     |   |  `-- mm whose ASID is pinned (arch/)
+ *                     |   `----- hvd_file: keeps the last record after the thread has ended (file.c)
  *                     `--------- slot in hvd_contexts[], by the hypervisor's context id (event.c)
  *
  * Everything in it belongs to the thread itself (it runs as `current`), except what `lock` protects and
@@ -100,7 +100,7 @@ struct hvd_thread {
 	unsigned int failures; /* runs refused in a row */
 	u64 spin;              /* counter ticks to spin before sleeping */
 
-	/* space.c */
+	/* arch/: space.c */
 	struct mm_struct *mm; /* mmgrab()ed, its ASID pinned; NULL if none */
 	u64 asid;
 
@@ -120,7 +120,7 @@ struct hvd_thread {
 	u64 native_pc;      /* where it went native: capture needs progress */
 	unsigned int ticks; /* that found it in user mode at native_pc */
 
-	/* thread.c: HVD_MOVE, its answer, and the end; waited for from outside */
+	/* thread_move.c, thread_end.c: HVD_MOVE, its answer, and the end; waited for from outside */
 	struct mutex move_mutex; /* who asks, one after the other */
 	u32 move_core, move_prio;
 	int move_error;
@@ -136,47 +136,53 @@ extern struct workqueue_struct *hvd_release_wq; /* for what ends in atomic conte
 extern bool hvd_stopping;                       /* the machine goes down: nobody parks any more */
 extern struct hvd_thread __rcu *hvd_contexts[ORD_CONTEXT_MAX];
 struct hvd_thread *hvd_thread_find(struct task_struct *task);
-bool hvd_thread_eligible(struct task_struct *task);
+struct hvd_thread *hvd_thread_get(struct task_struct *task);
+void hvd_thread_put(struct hvd_thread *t);
+int hvd_thread_publish(struct hvd_thread *t);
+void hvd_thread_unpublish(struct hvd_thread *t);
+void hvd_thread_watch(struct work_struct *work);
+void hvd_thread_changed(void);
+bool hvd_thread_any_exits(void);
+void hvd_thread_wake(struct hvd_thread *t);
+void hvd_thread_record(struct hvd_thread *t, struct ord_ioc_thread *record);
+void hvd_thread_check_group(void);
+int hvd_thread_init(void);
+void hvd_thread_exit(void);
+
+/* thread_start.c */
 int hvd_thread_start(struct hvd_file *file, struct task_struct *task, const struct hvd_identity *identity,
 		     u32 *core, u32 prio, u32 flags);
 struct hvd_thread *hvd_thread_alloc(void);
 void hvd_thread_free(struct hvd_thread *t);
 int hvd_thread_start_new(struct hvd_thread *t, struct hvd_file *file, struct task_struct *child,
 			 const struct hvd_identity *identity, u32 core, u32 prio, u32 flags);
+void hvd_thread_drain(void);
+
+/* thread_end.c */
 void hvd_thread_end(struct hvd_thread *t);
 int hvd_thread_attach(struct hvd_thread *t);
-int hvd_thread_move(struct hvd_thread *t, u32 core, u32 prio);
 void hvd_thread_park_end(struct hvd_thread *t);
-bool hvd_thread_move_now(struct hvd_thread *t);
-struct hvd_thread *hvd_thread_get(struct task_struct *task);
-void hvd_thread_put(struct hvd_thread *t);
-void hvd_thread_record(struct hvd_thread *t, struct ord_ioc_thread *record);
 void hvd_thread_stop_all(void);
-void hvd_thread_check_group(void);
-int hvd_thread_init(void);
-void hvd_thread_drain(void);
-void hvd_thread_exit(void);
 
-/* park.c */
+/* thread_move.c */
+int hvd_thread_move(struct hvd_thread *t, u32 core, u32 prio);
+bool hvd_thread_move_answer(struct hvd_thread *t);
+bool hvd_thread_move_now(struct hvd_thread *t);
+
+/* park_queue.c */
 bool hvd_park_queue(struct hvd_thread *t);
 bool hvd_park_queue_locked(struct hvd_thread *t);
+
+/* park.c */
 void hvd_park_init(struct hvd_thread *t);
 
 /* capture.c */
 void hvd_capture_save(struct hvd_thread *t, struct pt_regs *regs);
 void hvd_capture_load(struct hvd_thread *t, struct pt_regs *regs, u32 event);
 
-/* fp.c */
-void hvd_fp_save(struct ord_frame *frame);
-void hvd_fp_load(const struct ord_frame *frame);
-
 /* rseq.c */
 bool hvd_rseq_hide(struct hvd_thread *t, u64 pc);
 void hvd_rseq_show(struct hvd_thread *t);
-
-/* space.c */
-int hvd_space_enter(struct hvd_thread *t);
-struct mm_struct *hvd_space_leave(struct hvd_thread *t);
 
 /* fault.c */
 bool hvd_fault_resolve(struct hvd_thread *t);
@@ -190,6 +196,10 @@ void hvd_probe_get_again(void);
 void hvd_probe_put(void);
 int hvd_probe_init(void);
 void hvd_probe_exit(void);
+
+/* probe_task.c */
+int hvd_probe_task_init(void);
+void hvd_probe_task_exit(void);
 
 /* recapture.c */
 void hvd_recapture_init(struct hvd_thread *t);
@@ -234,7 +244,6 @@ void hvd_trace_warn(struct hvd_thread *t, u32 cause);
 bool hvd_trace_tell(struct hvd_thread *t);
 
 /* sysfs.c */
-void hvd_sysfs_update(void);
 int hvd_sysfs_init(void);
 void hvd_sysfs_exit(void);
 
@@ -248,10 +257,16 @@ enum hvd_change hvd_identity_change(struct hvd_identity *identity);
 int hvd_channel_init(void);
 void hvd_channel_exit(void);
 
-/* chardev.c */
+/* file.c */
+struct hvd_file *hvd_file_new(void);
 struct hvd_file *hvd_file_get(struct hvd_file *file);
 void hvd_file_put(struct hvd_file *file);
+int hvd_file_grow(struct hvd_file *file);
 void hvd_file_store(struct hvd_file *file, const struct ord_ioc_thread *record);
+s64 hvd_file_record(struct hvd_file *file, u64 at, struct ord_ioc_thread *record);
+bool hvd_file_last(struct hvd_file *file, struct ord_ioc_thread *record);
+
+/* chardev.c */
 int hvd_chardev_init(void);
 void hvd_chardev_exit(void);
 

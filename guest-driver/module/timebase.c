@@ -40,15 +40,14 @@ static int timebase_changed(struct notifier_block *block, unsigned long was_set,
 	const struct timekeeper *tk = data;
 	const struct tk_read_base *tkr = &tk->tkr_mono;
 	/* Any other clock source is not what a host core can read. */
-	u32 mult = tkr->clock->vdso_clock_mode == VDSO_CLOCKMODE_ARCHTIMER ? tkr->mult : 0;
-	struct arm_smccc_res res;
+	u32 mult = hvd_arch_is_counter(tkr->clock) ? tkr->mult : 0;
 	u32 change = abs((s32)(mult - timebase_told));
 
 	timebase_store(tkr, mult);
 	if (change > timebase_told >> TIMEBASE_RATE_SHIFT) {
 		timebase_told = mult;
 		smp_mb();
-		hvd_call(ORD_HC_TIME, 0, 0, 0, 0, &res);
+		hvd_call(ORD_HC_TIME, 0, 0, 0, 0, NULL);
 	}
 	return NOTIFY_OK;
 }

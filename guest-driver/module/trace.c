@@ -7,8 +7,8 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <asm/timex.h>
 
+#include <hvd_arch.h>
 #include "thread.h"
 
 #define TRACE_ENTRIES 1024 /* a power of two */
@@ -52,7 +52,7 @@ void hvd_trace_begin(struct hvd_thread *t, const struct ord_trace_entry *entry)
  */
 void hvd_trace_refuse(struct hvd_thread *t, u32 cause, u64 pc)
 {
-	struct ord_trace_entry entry = { .time = get_cycles(), .pc = pc, .cause = cause };
+	struct ord_trace_entry entry = { .time = hvd_arch_counter(), .pc = pc, .cause = cause };
 
 	hvd_trace_begin(t, &entry);
 }

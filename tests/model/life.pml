@@ -4,7 +4,7 @@
  * a pointer to it. The task, detachers and attachers from outside, the tracepoints of fork and exit, the timer and
  * its chase, readers under RCU. What goes on inside of park() is run.pml's.
  *
- * Names are those of guest-driver/module (thread.c, park.c, recapture.c, group.c). A step is one access to what
+ * Names are those of guest-driver/module (thread*.c, park*.c, recapture.c, group.c). A step is one access to what
  * others see; sections under hvd_thread.lock or hash_lock are atomic. See run.pml for the rest.
  */
 #include "cures.h"
@@ -104,7 +104,7 @@ inline thread_begin(t, other)
 		:: else
 		fi
 	};
-	/* thread_publish() */
+	/* hvd_thread_publish() */
 	atomic {
 		other = hash;
 		if

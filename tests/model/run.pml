@@ -3,7 +3,7 @@
  * One detached thread while it lives: park() and its way back, the hypervisor's half of run and recall, the
  * virtual exception, the re-capture timer, signals, a CPU that goes offline, the stop of the machine.
  *
- * Names are those of the code: guest-driver/module (park.c, recapture.c, event.c, thread.c) and
+ * Names are those of the code: guest-driver/module (park.c, recapture.c, event.c, thread_*.c) and
  * hypervisor/kern (context.c, detach.c, scheduler.c). A step is one access to what others see; what a lock or a
  * disabled interrupt makes indivisible is atomic. Memory is sequentially consistent here; where the code has a
  * barrier, removing it means that the later access may go first.
@@ -609,7 +609,7 @@ proctype attacher()
 		:: else
 		fi
 	};
-	event_wake(); /* thread_wake() */
+	event_wake(); /* hvd_thread_wake() */
 	ended
 }
 

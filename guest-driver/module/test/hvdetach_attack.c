@@ -123,14 +123,14 @@ static bool victim_init(struct victim *v, const u32 *code, size_t size)
 
 static bool victim_run(struct victim *v)
 {
-	struct arm_smccc_res res;
+	u64 out[3];
 	long status = ORD_OK;
 
 	if (!v->created) {
 		status = hvd_call(ORD_HC_CREATE, virt_to_phys(v->frame), ORD_CORE_ANY, ORD_PRIO_DEFAULT, 0,
-				  &res);
+				  out);
 		v->created = status == ORD_OK;
-		v->id = (u32)res.a1;
+		v->id = (u32)out[0];
 	}
 	if (status == ORD_OK)
 		status = hvd_call_run(v->id);
@@ -318,7 +318,6 @@ static void nothing(void *unused)
 static bool storm(void)
 {
 	unsigned char *page = zero_page();
-	struct arm_smccc_res res;
 	struct victim v;
 	unsigned int i;
 	bool ok;
@@ -330,16 +329,16 @@ static bool storm(void)
 	ok = victim_run(&v);
 	for (i = 0; ok && i < rounds; i++) {
 		on_each_cpu(nothing, NULL, 1);
-		hvd_call(ORD_HC_INFO, (u64)ORD_ABI_MAJOR << 16, 0, 0, 0, &res);
-		hvd_call(ORD_HC_CORE_INFO, i % 5, 0, 0, 0, &res);
-		hvd_call(ORD_HC_POOL_INFO, i % 8, 0, 0, 0, &res);
-		hvd_call(ORD_HC_CORE_STATS, i % 5, 0, 0, 0, &res);
-		hvd_call(ORD_HC_CREATE, i, 0, 0, 0, &res);
-		hvd_call(ORD_HC_SETUP, i | 1, 0, 0, 0, &res);
-		hvd_call(ORD_HC_FLUSH, v.frame->asid, i % 2 ? ORD_FLUSH_ALL : 0, 1 << i % 20, 0, &res);
-		hvd_call(ORD_HC_BARRIER, 0, 0, 0, 0, &res);
-		hvd_call(ORD_HC(i % 64 + 0x40), i, i, i, i, &res);
-		ok = hvd_call(ORD_HC_LOG, (u64)i * 100, virt_to_phys(page), 0, 0, &res) == ORD_OK;
+		hvd_call(ORD_HC_INFO, (u64)ORD_ABI_MAJOR << 16, 0, 0, 0, NULL);
+		hvd_call(ORD_HC_CORE_INFO, i % 5, 0, 0, 0, NULL);
+		hvd_call(ORD_HC_POOL_INFO, i % 8, 0, 0, 0, NULL);
+		hvd_call(ORD_HC_CORE_STATS, i % 5, 0, 0, 0, NULL);
+		hvd_call(ORD_HC_CREATE, i, 0, 0, 0, NULL);
+		hvd_call(ORD_HC_SETUP, i | 1, 0, 0, 0, NULL);
+		hvd_call(ORD_HC_FLUSH, v.frame->asid, i % 2 ? ORD_FLUSH_ALL : 0, 1 << i % 20, 0, NULL);
+		hvd_call(ORD_HC_BARRIER, 0, 0, 0, 0, NULL);
+		hvd_call(ORD_HC(i % 64 + 0x40), i, i, i, i, NULL);
+		ok = hvd_call(ORD_HC_LOG, (u64)i * 100, virt_to_phys(page), 0, 0, NULL) == ORD_OK;
 		hvd_call_run(v.id);
 		hvd_call_recall(v.id);
 		hvd_call_recall(v.id);
@@ -354,15 +353,14 @@ static bool storm(void)
 /* As a frame, an event page, a buffer, and as a page table that the hypervisor walks. */
 static bool addresses(void)
 {
-	struct arm_smccc_res res;
 	bool ok = address_count > 0;
 	int i;
 
 	for (i = 0; i < address_count; i++) {
-		EXPECT("CREATE", hvd_call(ORD_HC_CREATE, address[i], ORD_CORE_ANY, ORD_PRIO_DEFAULT, 0, &res),
+		EXPECT("CREATE", hvd_call(ORD_HC_CREATE, address[i], ORD_CORE_ANY, ORD_PRIO_DEFAULT, 0, NULL),
 		       ORD_BAD_ADDRESS);
-		EXPECT("SETUP", hvd_call(ORD_HC_SETUP, address[i], 0, 0, 0, &res), ORD_BAD_ADDRESS);
-		EXPECT("LOG", hvd_call(ORD_HC_LOG, 0, address[i], 0, 0, &res), ORD_BAD_ADDRESS);
+		EXPECT("SETUP", hvd_call(ORD_HC_SETUP, address[i], 0, 0, 0, NULL), ORD_BAD_ADDRESS);
+		EXPECT("LOG", hvd_call(ORD_HC_LOG, 0, address[i], 0, 0, NULL), ORD_BAD_ADDRESS);
 		device = address[i];
 		ok = table_in_device() && ok;
 	}

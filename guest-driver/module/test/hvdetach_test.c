@@ -123,7 +123,7 @@ static void random_frame(void)
 static bool test_calls(void)
 {
 	unsigned long by_status[STATUS_COUNT] = {}, other = 0;
-	struct arm_smccc_res res;
+	u64 out[3];
 	u64 a1, a2, a3, a4;
 	unsigned int i;
 	u32 function;
@@ -149,7 +149,7 @@ static bool test_calls(void)
 			a1 = virt_to_phys(frame);
 			a2 = ORD_CORE_ANY;
 		}
-		status = hvd_call(function, a1, a2, a3, a4, &res);
+		status = hvd_call(function, a1, a2, a3, a4, out);
 		if (!(function & BIT(30))) { /* a 32-bit call */
 			status = (s32)status;
 			if (function == ORD_HC_CALL_UID || function == ORD_HC_REVISION)
@@ -202,15 +202,15 @@ struct snapshot {
 static struct snapshot test_snapshot(void)
 {
 	struct snapshot s = {};
-	struct arm_smccc_res res;
+	u64 out[3];
 
-	s.status = hvd_call(ORD_HC_INFO, ORD_ABI_VERSION, 0, 0, 0, &res);
-	s.version = res.a1;
-	s.features = res.a2;
-	s.contexts_max = res.a3;
-	if (hvd_call(ORD_HC_POOL_INFO, ORD_POOL_CONTEXT, 0, 0, 0, &res) == ORD_OK) {
-		s.contexts_used = res.a1;
-		s.contexts_capacity = res.a2;
+	s.status = hvd_call(ORD_HC_INFO, ORD_ABI_VERSION, 0, 0, 0, out);
+	s.version = out[0];
+	s.features = out[1];
+	s.contexts_max = out[2];
+	if (hvd_call(ORD_HC_POOL_INFO, ORD_POOL_CONTEXT, 0, 0, 0, out) == ORD_OK) {
+		s.contexts_used = out[0];
+		s.contexts_capacity = out[1];
 	}
 	return s;
 }

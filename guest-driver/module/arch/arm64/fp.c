@@ -5,18 +5,19 @@
 #include <linux/string.h>
 #include <asm/fpsimd.h>
 
+#include <hvd_arch.h>
 #include "compat.h"
 #include "thread.h"
 
 /**
- * hvd_fp_save() - current's FP/SIMD registers into a frame
+ * hvd_arch_fp_save() - current's FP/SIMD registers into a frame
  * @frame: current's
  *
  * From here until it returns to user mode its registers are in thread_struct, marked as foreign to every CPU.
  * Without fpsimd_cpu being invalid, a migration while parked would find the stale registers of a CPU that
  * it ran on before, and take them for valid.
  */
-void hvd_fp_save(struct ord_frame *frame)
+void hvd_arch_fp_save(struct ord_frame *frame)
 {
 	struct user_fpsimd_state *state = &current->thread.uw.fpsimd_state;
 
@@ -31,10 +32,10 @@ void hvd_fp_save(struct ord_frame *frame)
 }
 
 /**
- * hvd_fp_load() - a frame's FP/SIMD registers become current's
- * @frame: current's, saved by hvd_fp_save() since it last left user mode
+ * hvd_arch_fp_load() - a frame's FP/SIMD registers become current's
+ * @frame: current's, saved by hvd_arch_fp_save() since it last left user mode
  */
-void hvd_fp_load(const struct ord_frame *frame)
+void hvd_arch_fp_load(const struct ord_frame *frame)
 {
 	struct user_fpsimd_state *state = &current->thread.uw.fpsimd_state;
 

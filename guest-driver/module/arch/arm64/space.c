@@ -10,18 +10,18 @@
 #include "thread.h"
 
 /**
- * hvd_space_enter() - current's address space into its frame
+ * hvd_arch_space_enter() - current's address space into its frame
  * @t: current's; may still hold the one from before an execve()
  *
  * Return: 0, or -ENOSPC if no more ASIDs can be pinned.
  */
-int hvd_space_enter(struct hvd_thread *t)
+int hvd_arch_space_enter(struct hvd_thread *t)
 {
 	struct mm_struct *mm = current->mm, *old;
 
 	if (t->mm == mm) /* not another one at the same place: it is grabbed */
 		return 0;
-	old = hvd_space_leave(t);
+	old = hvd_arch_space_leave(t);
 	if (old)
 		mmdrop(old);
 	/* Counts per mm, and includes the bit that tells user from kernel under KPTI. */
@@ -36,14 +36,14 @@ int hvd_space_enter(struct hvd_thread *t)
 }
 
 /**
- * hvd_space_leave() - let go of the address space
+ * hvd_arch_space_leave() - let go of the address space
  * @t: current's, not running. Atomic context allowed.
  *
  * The order matters: translations on host cores go before the ASID may be given to another process.
  *
  * Return: the mm for the caller to mmdrop(), which may sleep; NULL if there was none.
  */
-struct mm_struct *hvd_space_leave(struct hvd_thread *t)
+struct mm_struct *hvd_arch_space_leave(struct hvd_thread *t)
 {
 	struct mm_struct *mm = t->mm;
 
