@@ -52,6 +52,13 @@ def load(shared):
     shared.ok("kill $(cat /run/load.pid); for i in $(seq 100); do pkill -KILL -x hackbench || exit 0; sleep 0.1; done; exit 1")
 
 
+def test_needs_capability(shared, clean):
+    """Who may open the device may take a host core, but not one that Linux runs on, too."""
+    user = "setpriv --reuid 65534 --regid 65534 --clear-groups hvctl run --shared"
+    result = shared.run(f"chmod 666 /dev/hvdetach; {user} --core 2 -- echo ran; {user} --core {CORE} -- echo ran; s=$?; chmod 664 /dev/hvdetach; exit $s")
+    assert result.status == 125 and result.out == "ran\n" and "CAP_SYS_NICE" in result.err, result.explain()
+
+
 def test_named_only(shared, clean):
     """It is both kinds of core, and nobody is put there who has not asked for it."""
     cores = clean.cores()
