@@ -80,6 +80,10 @@ static void lr_write(uint32_t i, uint64_t v)
  * The list registers that hold an interrupt. Those of a core are 0 while it has no vCPU's, so only these need
  * to be saved and loaded. (ICH_ELRSR_EL2 counts one that still has to tell of its EOI as empty: none of ours
  * asks for that, LR.EOI is 0.)
+ *
+ * What a list register was written to shows in ICH_ELRSR_EL2 behind an ISB or an exception only (ARM ARM
+ * D19.1.2, "Synchronization requirements for AArch64 System registers"). So whoever writes one passes an ISB
+ * before anybody comes here, or remembers it meanwhile, as gich_flush() does.
  */
 static uint64_t used(void)
 {
@@ -153,10 +157,10 @@ void gich_load(const struct gich *g)
     sysreg_write(ICH_HCR_EL2, g->hcr);
 }
 
-/* Index of the list register that holds vintid, or -1. */
-static int find_lr(uint32_t vintid)
+/* Index of the list register among `lrs` that holds vintid, or -1. */
+static int find_lr(uint64_t lrs, uint32_t vintid)
 {
-    for (uint64_t lrs = used(); lrs; lrs &= lrs - 1)
+    for (; lrs; lrs &= lrs - 1)
         if (LR_VINTID(lr_read((uint32_t)__builtin_ctzll(lrs))) == vintid)
             return __builtin_ctzll(lrs);
     return -1;
@@ -169,13 +173,13 @@ static bool vtimer_asserted(void)
     return (ctl & (CNT_ENABLE | CNT_IMASK | CNT_ISTATUS)) == (CNT_ENABLE | CNT_ISTATUS);
 }
 
-/* Takes an interrupt out of the pending set and puts it into a free list register, or into the one that it
- * is in already. False: none is free, it stays pending. */
-static bool deliver(struct vcpu *v, uint32_t vintid, uint32_t priority)
+/* Takes an interrupt out of the pending set and puts it into a free list register, or into the one of `lrs`
+ * that it is in already. False: none is free, it stays pending. */
+static bool deliver(struct vcpu *v, uint32_t vintid, uint32_t priority, uint64_t *lrs)
 {
     uint64_t lr = LR_PENDING | LR_GROUP1 | LR_PRIORITY(priority) | vintid;
     struct irq *physical = vintid >= 32 ? READ_ONCE(v->vm->spi[vintid]) : NULL;
-    int at = find_lr(vintid);
+    int at = find_lr(*lrs, vintid);
 
     if (vintid == INTID_VTIMER) {
         if (!vtimer_asserted()) {
@@ -195,10 +199,11 @@ static bool deliver(struct vcpu *v, uint32_t vintid, uint32_t priority)
             lr_write((uint32_t)at, old | LR_PENDING);
         return true;
     }
-    uint64_t empty = ~used() & (BIT(lr_count) - 1);
+    uint64_t empty = ~*lrs & (BIT(lr_count) - 1);
     if (!empty)
         return false;
     lr_write((uint32_t)__builtin_ctzll(empty), lr);
+    *lrs |= empty & -empty;
     v->state->injected++;
     v->arch.vtimer_count += vintid == INTID_VTIMER;
     return true;
@@ -257,6 +262,7 @@ static void clear_pending(struct vcpu *v, uint32_t vintid)
 
 NOINLINE void gich_flush(struct vcpu *v)
 {
+    uint64_t lrs = used();
     uint32_t priority = 0;
     int next;
 
@@ -273,12 +279,13 @@ NOINLINE void gich_flush(struct vcpu *v)
         }
         /* Cleared first: what becomes pending from now on is a new one. */
         clear_pending(v, (uint32_t)next);
-        if (deliver(v, (uint32_t)next, priority))
+        if (deliver(v, (uint32_t)next, priority, &lrs))
             continue;
         vcpu_set_pending(v, (uint32_t)next);
         sysreg_write(ICH_HCR_EL2, sysreg_read(ICH_HCR_EL2) | ICH_HCR_UIE);
         break;
     }
+    isb(); /* used() */
 }
 
 void gich_underflow(struct core *c)

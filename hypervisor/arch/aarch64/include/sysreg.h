@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Access to system registers, and their bits by the names of the ARM ARM (DDI0487, D19). */
+/* Bits of system registers by the names of the ARM ARM (DDI0487, D19). */
 #ifndef AARCH64_SYSREG_H
 #define AARCH64_SYSREG_H
 
 #include "types.h"
 
-#define sysreg_read(r)                                                                                       \
-    ({                                                                                                       \
-        uint64_t v_;                                                                                         \
-        __asm__ volatile("mrs %0, " #r : "=r"(v_));                                                          \
-        v_;                                                                                                  \
-    })
-#define sysreg_write(r, v) __asm__ volatile("msr " #r ", %0" ::"r"((uint64_t)(v)))
-#define isb()              __asm__ volatile("isb" ::: "memory")
-#define dsb(t)             __asm__ volatile("dsb " #t ::: "memory")
+#include <access.h>
 
 /* HCR_EL2, Hypervisor Configuration */
 #define HCR_VM     BIT(0)  /* stage 2 */
@@ -66,6 +58,7 @@
 #define SCTLR_nTWE     BIT(18)       /* WFE at EL0 */
 #define SCTLR_UCI      BIT(26)       /* cache maintenance at EL0 */
 #define SCTLR_EE       BIT(25)       /* big endian at EL1 */
+#define SCTLR_IESB     BIT(21)       /* errors are synchronized by exceptions to EL2 and back */
 #define SCTLR_nTWI     BIT(16)
 
 /* TCR_EL1 */
@@ -82,6 +75,7 @@
 #define PSTATE_MODE      0x1full /* with M[4]: AArch32 */
 #define PSTATE_DAIF      0x3c0ull
 #define PSTATE_I         BIT(7)
+#define PSTATE_A         BIT(8)
 #define PSTATE_IL        BIT(20)
 #define PSTATE_SS        BIT(21)
 
@@ -116,12 +110,24 @@
 #define ISS_FSC(esr)   FIELD(esr, 5, 0)
 #define FSC_PERMISSION 3 /* FSC >> 2 */
 #define FSC_EXTERNAL   0x10
+/* … of an SError, with RAS */
+#define ISS_IDS         BIT(24) /* the rest is implementation-defined */
+#define ISS_AET(esr)    FIELD(esr, 12, 10)
+#define AET_RESTARTABLE 2
+#define AET_CORRECTED   6
+#define ISS_SERROR_FSC  0x11
+#define ISS_SERROR      BIT_RANGE(24, 0)
 
 /* OSLSR_EL1, OS Lock Status */
 #define OSLSR_OSLK BIT(1)
 
+/* MPIDR_EL1, Multiprocessor Affinity */
+#define MPIDR_MT   BIT(24) /* the lowest level is threads of one core */
+#define MPIDR_RES1 BIT(31)
+
 /* ISR_EL1 */
 #define ISR_I BIT(7)
+#define ISR_A BIT(8)
 
 /* CNTHCTL_EL2 (E2H=0) */
 #define CNTHCTL_EVNTEN BIT(2)
