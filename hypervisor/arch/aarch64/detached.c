@@ -112,7 +112,7 @@ status_t arch_context_load(struct context *c)
         return ORD_BAD_VERSION;
     world_forget(core, w);
     *w = (struct world){
-        .hcr = HCR_GUEST,
+        .hcr = HCR_GUEST | (c->stats.runs ? a->detached_vse : 0), /* not of the one before in this slot */
         .vttbr = world_vttbr(&c->vm->ptab),
         .sctlr = (READ_ONCE(f->sctlr_el1) | SCTLR_M) & ~SCTLR_EE,
         .cpacr = READ_ONCE(f->cpacr_el1) & CPACR_FPEN,
@@ -140,7 +140,14 @@ void arch_context_save(struct context *c)
     struct core *core = core_self();
 
     f->pstate &= ORD_PSTATE_MASK;
-    f->tpidr_el0 = core->arch.world == w ? sysreg_read(tpidr_el0) : w->tpidr_el0;
+    uint64_t hcr = w->hcr;
+    if (core->arch.world == w) {
+        f->tpidr_el0 = sysreg_read(tpidr_el0);
+        hcr = sysreg_read(hcr_el2) | world_late_serror();
+    } else {
+        f->tpidr_el0 = w->tpidr_el0;
+    }
+    a->detached_vse = hcr & HCR_VSE;
     /* Otherwise they are there already. */
     if (core->arch.fp_owner == w) {
         if (core->arch.world != w) {

@@ -299,17 +299,16 @@ void exit_irq(struct core *c, struct regs *r)
     }
 }
 
-void exit_serror(struct core *c, struct regs *r)
+void exit_serror(struct core *c, struct regs *r UNUSED)
 {
     struct thread *t = c->current;
     uint64_t esr = sysreg_read(esr_el2);
 
     atomic_store(&c->mode, (uint32_t)CORE_HYP);
     c->entries++;
-    if (t->context)
-        detached_sync(t->context, r, esr);
-    else if (t->in_guest)
-        sysreg_write(hcr_el2, sysreg_read(hcr_el2) | HCR_VSE);
+    /* A detached thread takes it through its stub, as all exceptions. */
+    if (t->context || t->in_guest)
+        sysreg_write(hcr_el2, sysreg_read(hcr_el2) | world_serror(esr));
     else
         task_thread_kill(t, "SError");
 }

@@ -11,6 +11,7 @@ void offsets(void);
 void offsets(void)
 {
     OFFSET(CORE_STACK_TOP, offsetof(struct core, stack_top));
+    OFFSET(PSTATE_A, PSTATE_A);
     OFFSET(ESR_HVC64_0, (uint64_t)EC_HVC64 << 26 | BIT(25) /* IL */);
 }
 

@@ -50,7 +50,7 @@ static void clear_traps(void)
 static void init_core(struct core *c)
 {
     clear_traps();
-    sysreg_write(hcr_el2, HCR_HOST);
+    sysreg_write(hcr_el2, HCR_TASK);
     sysreg_write(cptr_el2, CPTR_BASE);
     sysreg_write(mdcr_el2, (sysreg_read(mdcr_el2) & 0x1f) | MDCR_TPM | MDCR_TPMCR | MDCR_TTRF | MDCR_TPMS |
                                MDCR_TDOSA | MDCR_TDRA);
@@ -63,6 +63,7 @@ static void init_core(struct core *c)
     sysreg_write(hstr_el2, 0);
     sysreg_write(vpidr_el2, sysreg_read(midr_el1));
     sysreg_write(vmpidr_el2, sysreg_read(mpidr_el1));
+    sysreg_write(tpidrro_el0, 0);
     arch_timer_off();
     isb();
     gic_init_core(c);
@@ -175,6 +176,7 @@ bool arch_core_irq_pending(void)
     return sysreg_read(isr_el1) & ISR_I;
 }
 
+/* While an SError is pending it does not wait: until its guest goes on, which takes it. */
 void arch_core_sleep(struct core *c UNUSED)
 {
     __asm__ volatile("dsb sy\n\twfi" ::: "memory");

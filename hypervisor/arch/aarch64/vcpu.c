@@ -23,7 +23,7 @@ void arch_thread_init(struct thread *t, const struct ptab *space, uint64_t entry
 
     a->own_regs = (struct regs){.x[0] = arg, .sp = sp, .pc = entry, .pstate = PSTATE_MODE_EL0t};
     a->own_world = (struct world){
-        .hcr = HCR_HOST,
+        .hcr = HCR_TASK,
         .vttbr = world_vttbr(space),
         .sctlr = SCTLR_EL1_RES1 | SCTLR_C | SCTLR_I | SCTLR_UCT | SCTLR_UCI | SCTLR_DZE | SCTLR_nTWE,
         .cpacr = CPACR_FPEN,
@@ -70,6 +70,7 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
     };
     v->arch.world.sctlr = SCTLR_EL1_RES1;
     v->arch.el1 = (struct el1){.is_vcpu = true, .vmpidr = BIT(31) | v->mpidr};
+    v->thread->arch.own_world.hcr = HCR_VMM;
     v->arch.debug = (struct debug){.os_lock = true};
     gich_reset(&v->arch.el1.gich);
 }
@@ -99,6 +100,7 @@ void arch_vcpu_reset(struct vcpu *v)
         gich_drop(v);
         gich_off();
         sysreg_write(cntv_ctl_el0, 0);
+        world_close_tables();
         c->arch.el1 = NULL;
     } else {
         /* A detached thread has run here since. */

@@ -44,7 +44,8 @@ vectors:
     own     4
     own     5
     own     6
-    own     7
+    .balign 128
+    b       own_serror
     lower_sync
     lower   exit_irq
     lower   exit_irq            /* FIQ: group 0 is not ours, but it must not hang */
@@ -144,6 +145,38 @@ leave:
     eret
     dsb     nsh                 /* no speculation past eret */
     isb
+
+    /* Let in by serror_take(): it goes on behind there, masked, with the syndrome. Any other is our own. */
+own_serror:
+    mrs     x16, elr_el2
+    adr     x17, serror_first
+    cmp     x16, x17
+    b.lo    1f
+    adr     x17, serror_last
+    cmp     x16, x17
+    b.hi    1f
+    mrs     x0, esr_el2
+    adr     x17, serror_taken
+    msr     elr_el2, x17
+    mrs     x16, spsr_el2
+    orr     x16, x16, #PSTATE_A
+    msr     spsr_el2, x16
+    eret
+    dsb     nsh
+    isb
+1:  mov     x0, #7
+    b       own_exception
+
+    .globl  serror_take
+serror_take:
+    mov     x0, #0
+    msr     daifclr, #4
+serror_first:
+    isb
+serror_last:
+    msr     daifset, #4
+serror_taken:
+    ret
 
 own_exception:
     mrs     x1, tpidr_el2

@@ -91,8 +91,42 @@ static void vtimer_load(struct el1 *e)
     sysreg_write(cntv_ctl_el0, e->cntv_ctl);
 }
 
+/*
+ * Asynchronous errors (ARM ARM D1.14). EL2 runs with SErrors masked. One that a guest has caused may be still
+ * on its way when the guest's core turns to somebody else, who would be the one that it hits. So who leaves
+ * is made to wait for its accesses to end, and an error that is pending then is let in here and is a guest's
+ * own. Where the same guest goes on there is no need: it is pending, and hits the right one. What a host
+ * thread has caused is not looked for.
+ */
+uint64_t serror_take(void); /* vectors.S: lets it in; its ESR_EL2, or 0 */
+
+uint64_t world_serror(uint64_t esr)
+{
+    if (!FIELD(sysreg_read(id_aa64pfr0_el1), 31, 28))
+        return HCR_VSE;
+    if (!(esr & ISS_IDS) && ISS_FSC(esr) == ISS_SERROR_FSC &&
+        (ISS_AET(esr) == AET_CORRECTED || ISS_AET(esr) == AET_RESTARTABLE))
+        return 0;
+    sysreg_write(S3_4_C5_C2_3, esr & ISS_SERROR); /* VSESR_EL2; that of the last one counts */
+    return HCR_VSE;
+}
+
+static NOINLINE uint64_t take_serror(void)
+{
+    uint64_t esr = serror_take();
+
+    return esr ? world_serror(esr) : 0;
+}
+
+uint64_t world_late_serror(void)
+{
+    dsb(sy);
+    isb();
+    return sysreg_read(isr_el1) & ISR_A ? take_serror() : 0;
+}
+
 /* A detached context changes none of its EL1 registers: only a vCPU's are saved. */
-static void el1_save(struct el1 *e)
+static ALWAYS_INLINE void el1_save(struct el1 *e)
 {
     if (!e->is_vcpu)
         return;
@@ -121,9 +155,11 @@ static void el1_save(struct el1 *e)
 }
 
 /*
- * TTBRs, TCR and ASID cannot change at once, and although the EL1&0 regime is out of context in EL2, some
- * cores walk its tables speculatively (errata of "speculative AT"). So walks are off until all of it is in
- * place, and when the tables' owner has stopped.
+ * TTBRs, TCR, VTTBR and SCTLR cannot change at once, and although the EL1&0 regime is out of context in EL2,
+ * a walk of its tables must never see some of the old ones and some of the new ones. So they are closed
+ * first, by TCR_EL1, and opened by it last, behind an ISB (as KVM does it: arch/arm64/kvm/hyp,
+ * "SPECULATIVE_AT"); and they are closed when their owner has stopped. While the VMM runs, they stay:
+ * HCR_EL2.TGE switches stage 1 off, and without an AT instruction at EL2 (user.c) nothing walks them.
  */
 void world_close_tables(void)
 {
@@ -133,11 +169,8 @@ void world_close_tables(void)
 
 static void el1_load(struct core *c, struct el1 *e)
 {
-    world_close_tables();
     sysreg_write(ttbr0_el1, e->ttbr0);
     sysreg_write(ttbr1_el1, e->ttbr1);
-    isb();
-    sysreg_write(tcr_el1, e->tcr);
     sysreg_write(mair_el1, e->mair);
     sysreg_write(amair_el1, e->amair);
     sysreg_write(vbar_el1, e->vbar);
@@ -165,51 +198,52 @@ static void el1_load(struct core *c, struct el1 *e)
         debug_load(c, d);
 }
 
-static void el1_switch(struct core *c, struct world *w)
+static ALWAYS_INLINE void el1_switch(struct core *c, struct world *w)
 {
     struct el1 *old = c->arch.el1, *e = w->el1;
 
-    if (old)
+    /* Without an owner they are closed already. */
+    if (old) {
         el1_save(old);
+        world_close_tables();
+    }
     el1_load(c, e);
     sysreg_write(hcr_el2, w->hcr);
     sysreg_write(vttbr_el2, w->vttbr);
+    sysreg_write(sctlr_el1, w->sctlr);
     c->arch.el1 = e;
     /* A vCPU and a detached context have one VMID and one ASID, but different tables for the upper half:
      * cached walks must not mix (as KVM does for vCPUs of one VM on a core). What ran last on a core that
      * only runs detached contexts is one of them. */
-    if (e->is_vcpu == c->arch.ran_vcpu)
-        return;
-    c->arch.ran_vcpu = e->is_vcpu;
     isb();
-    __asm__ volatile("tlbi vmalle1\n\tic iallu\n\tdsb nsh\n\tisb" ::: "memory");
+    if (e->is_vcpu != c->arch.ran_vcpu) {
+        c->arch.ran_vcpu = e->is_vcpu;
+        tlbi(vmalle1);
+        ic(iallu);
+        dsb(nsh);
+        isb();
+    }
+    sysreg_write(tcr_el1, e->tcr); /* small_load() ends with an ISB */
 }
 
-static void small_save(struct world *w)
+/* Saves what is in the hardware. False: an SError of its guest is pending. */
+static ALWAYS_INLINE bool small_save(struct world *w)
 {
     w->tpidr_el0 = sysreg_read(tpidr_el0);
-    if (w->el1) {
-        w->hcr = sysreg_read(hcr_el2); /* VSE goes when the guest takes it */
-        w->sctlr = sysreg_read(sctlr_el1);
-        w->cpacr = sysreg_read(cpacr_el1);
-        w->cntkctl = sysreg_read(cntkctl_el1);
-        w->mdscr = sysreg_read(mdscr_el1);
-    }
+    if (!w->el1)
+        return true;
+    w->hcr = sysreg_read(hcr_el2); /* VSE goes when the guest takes it */
+    w->sctlr = sysreg_read(sctlr_el1);
+    w->cpacr = sysreg_read(cpacr_el1);
+    w->cntkctl = sysreg_read(cntkctl_el1);
+    w->mdscr = sysreg_read(mdscr_el1);
+    dsb(sy);
+    isb();
+    return !(sysreg_read(isr_el1) & ISR_A);
 }
 
-void world_load(struct core *c, struct world *w)
+static ALWAYS_INLINE void small_load(struct core *c, struct world *w)
 {
-    struct world *old = c->arch.world;
-
-    if (old)
-        small_save(old);
-    if (w->el1 && c->arch.el1 != w->el1) {
-        el1_switch(c, w);
-    } else {
-        sysreg_write(hcr_el2, w->hcr);
-        sysreg_write(vttbr_el2, w->vttbr);
-    }
-    sysreg_write(sctlr_el1, w->sctlr);
     sysreg_write(cpacr_el1, w->cpacr);
     sysreg_write(tpidr_el0, w->tpidr_el0);
     sysreg_write(cntkctl_el1, w->cntkctl);
@@ -217,6 +251,57 @@ void world_load(struct core *c, struct world *w)
     set_cptr(c, w);
     isb();
     c->arch.world = w;
+}
+
+/* What is seldom needed is called last, so that the frequent way needs no stack. */
+
+static NOINLINE void load_with_el1(struct core *c, struct world *w)
+{
+    el1_switch(c, w);
+    small_load(c, w);
+}
+
+/* A host task runs next: TPIDRRO_EL0 of a guest is not for it to read. */
+static NOINLINE void load_task(struct core *c, struct world *w)
+{
+    if (c->arch.el1) {
+        el1_save(c->arch.el1);
+        world_close_tables();
+        c->arch.el1 = NULL;
+    }
+    sysreg_write(tpidrro_el0, 0);
+    small_load(c, w);
+}
+
+static ALWAYS_INLINE void load(struct core *c, struct world *w)
+{
+    if (w->el1 && c->arch.el1 != w->el1) {
+        load_with_el1(c, w);
+        return;
+    }
+    sysreg_write(hcr_el2, w->hcr);
+    sysreg_write(vttbr_el2, w->vttbr);
+    sysreg_write(sctlr_el1, w->sctlr);
+    if (!w->el1 && !(w->hcr & HCR_API)) {
+        load_task(c, w);
+        return;
+    }
+    small_load(c, w);
+}
+
+static NOINLINE void load_after_serror(struct core *c, struct world *w)
+{
+    c->arch.world->hcr |= take_serror();
+    load(c, w);
+}
+
+void world_load(struct core *c, struct world *w)
+{
+    if (c->arch.world && !small_save(c->arch.world)) {
+        load_after_serror(c, w);
+        return;
+    }
+    load(c, w);
 }
 
 void world_forget(struct core *c, struct world *w)

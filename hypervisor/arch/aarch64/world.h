@@ -8,10 +8,13 @@
 
 struct ptab;
 
-#define HCR_COMMON (HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_RW | HCR_TIDCP | HCR_APK | HCR_API)
+#define HCR_COMMON (HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_RW | HCR_TIDCP)
 #define HCR_GUEST                                                                                            \
-    (HCR_COMMON | HCR_FB | HCR_BSU_IS | HCR_TWI | HCR_TSC | HCR_TID3 | HCR_TACR | HCR_TERR | HCR_TLOR)
-#define HCR_HOST  (HCR_COMMON | HCR_TGE | HCR_DC)
+    (HCR_COMMON | HCR_APK | HCR_API | HCR_FB | HCR_BSU_IS | HCR_TWI | HCR_TSC | HCR_TID3 | HCR_TACR |        \
+     HCR_TERR | HCR_TLOR)
+/* A host task does not get at keys that are a guest's. The VMM does, it is trusted by its own guest. */
+#define HCR_TASK  (HCR_COMMON | HCR_TGE | HCR_DC)
+#define HCR_VMM   (HCR_TASK | HCR_APK | HCR_API)
 #define CPTR_BASE (CPTR_RES1 | CPTR_TZ | CPTR_TSM | CPTR_TTA | CPTR_TAM)
 
 void fpsimd_save(uint64_t v[64]);
@@ -29,6 +32,11 @@ void world_forget(struct core *c, struct world *w);
 /* VTTBR_EL2 of a space. */
 uint64_t world_vttbr(const struct ptab *space);
 
+/* What is to be added to HCR_EL2 of the guest that has caused an SError with that syndrome: a virtual one, or
+ * nothing if the error was corrected. */
+uint64_t world_serror(uint64_t esr);
+/* The same for the guest in the hardware, which leaves it, of an error that is still on its way. */
+uint64_t world_late_serror(void);
 /* No walk starts from the EL1 tables in the hardware any more: whose they are may give them back. */
 void world_close_tables(void);
 

@@ -65,6 +65,7 @@ struct arch_thread {
         struct { /* detached thread: regs and FP/SIMD registers are in the frame */
             struct world detached_world;
             struct el1 detached_el1;
+            uint64_t detached_vse; /* HCR_VSE: an SError that it has not taken; or 0 */
         };
     };
 } __attribute__((aligned(16)));
