@@ -23,6 +23,7 @@ struct ptab {
     uint8_t root_level; /* 0 or 1 */
     uint8_t bits;       /* size of the address space */
     bool stage1;        /* the hypervisor's own format instead of a space's */
+    bool guest;         /* a VM's: its guest has tables of its own, which say how memory is accessed */
     uint16_t vmid;
     uint32_t splits; /* of blocks, twice: odd while one is out of the table */
 };

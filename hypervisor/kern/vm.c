@@ -23,6 +23,7 @@ status_t vm_create(uint64_t vppi, struct vm **out)
     if (!vm)
         return ORD_NO_MEMORY;
     vm->vppi = (uint8_t)vppi;
+    vm->ptab.guest = true;
     status_t s = ptab_init(&vm->ptab, arch_space_bits(), false, 0);
     if (s == ORD_OK) {
         s = arch_vm_init(vm);

@@ -3,7 +3,7 @@
 
 import pytest
 
-ATTACKS = ["table-in-device", "table-in-device-load", "registers", "storm"]
+ATTACKS = ["table-in-device", "table-in-device-load", "registers", "unaligned", "storm"]
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

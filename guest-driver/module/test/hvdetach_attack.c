@@ -40,6 +40,9 @@ static unsigned long address[4];
 static int address_count;
 module_param_array(address, ulong, &address_count, 0444);
 MODULE_PARM_DESC(address, "pages that are no memory of the guest: firmware's");
+static unsigned long flash = 0x04000000;
+module_param(flash, ulong, 0444);
+MODULE_PARM_DESC(flash, "page of a device that can be read as memory (QEMU virt: the second flash)");
 
 /* ---- a context with a page table of our own ---- */
 
@@ -367,6 +370,31 @@ static bool addresses(void)
 	return ok;
 }
 
+/* ---- accesses that are not aligned ---- */
+
+#define EC_DATA_ABORT   0x25ull
+#define FAULT_ALIGNMENT 0x21ull
+
+/* Write-combining memory of a device takes them, its registers do not: Linux's attributes count. */
+static bool unaligned(void)
+{
+	void __iomem *memory = ioremap_wc(flash, PAGE_SIZE), *registers = ioremap(flash, PAGE_SIZE);
+	bool ok = memory && registers;
+	u64 v, esr;
+
+	if (ok) {
+		v = (u64)memory + 1;
+		EXPECT("load of write-combining memory", ATTEMPT("ldr x8, [x8]", v), 0);
+		v = (u64)registers + 1;
+		esr = ATTEMPT("ldr x8, [x8]", v);
+		EXPECT("load of registers: class", esr >> 26, EC_DATA_ABORT);
+		EXPECT("load of registers: fault", esr & 0x3f, FAULT_ALIGNMENT);
+	}
+	iounmap(memory);
+	iounmap(registers);
+	return ok;
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -376,6 +404,7 @@ static const struct {
 	{ "registers", registers },
 	{ "storm", storm },
 	{ "addresses", addresses },
+	{ "unaligned", unaligned },
 };
 
 static int __init attack_init(void)

@@ -11,6 +11,7 @@
 #include "gich.h"
 #include "idregs.h"
 #include "inject.h"
+#include "mmu.h"
 #include "panic.h"
 #include "scheduler.h"
 #include "sysreg.h"
@@ -315,6 +316,11 @@ void exit_serror(struct core *c, struct regs *r UNUSED)
 
 void exit_own(uint64_t vector)
 {
+    const struct core *c = core_self();
+
+    if (c && sysreg_read(far_el2) - (c->stack_top - STACK_SIZE) < PAGE_SIZE)
+        panic("the stack of core %u is used up: ESR %lx, PC %lx", c->index, sysreg_read(esr_el2),
+              sysreg_read(elr_el2));
     panic("exception %lu in the hypervisor: ESR %lx, PC %lx, FAR %lx, SPSR %lx", vector, sysreg_read(esr_el2),
           sysreg_read(elr_el2), sysreg_read(far_el2), sysreg_read(spsr_el2));
 }

@@ -7,6 +7,8 @@
 #include "mmu.h"
 
 #include "console.h"
+#include "core.h"
+#include "errata.h"
 #include "image.h"
 #include "panic.h"
 #include "platform.h"
@@ -31,14 +33,16 @@
 #define S1_RO      BIT(7)
 /* stage 2 */
 #define S2_NORMAL (0xfull << 2) /* write-back, inner and outer */
+#define S2_NC     (0x5ull << 2) /* Normal non-cacheable, inner and outer */
 #define S2_DEVICE (0x1ull << 2) /* Device-nGnRE */
 #define S2_READ   BIT(6)
 #define S2_WRITE  BIT(7)
 
 extern char image_start[], text_end[], rodata_end[], pool_start[];
 
-static uint64_t early_l0[512] __attribute__((aligned(4096)));
-static uint64_t early_l1[2][512] __attribute__((aligned(4096)));
+/* Image and device tree may each lie across two GiB. */
+#define EARLY_TABLES 7
+static uint64_t early_tables[EARLY_TABLES][512] __attribute__((aligned(4096)));
 static struct ptab tables;
 
 uint64_t arch_image_base(void)
@@ -96,6 +100,18 @@ uint64_t arch_pte_table(const struct ptab *p UNUSED, uint64_t address)
     return address | PTE_VALID | PTE_TABLE;
 }
 
+/*
+ * What a device's registers are at stage 2. The guest's own stage 1 says what they are, as without a
+ * hypervisor: of both stages the stricter type counts, and Device is stricter than Normal non-cacheable (ARM
+ * ARM D8.6.5, "Stage 2 memory type and Cacheability attributes"). So what Linux maps as a device stays one,
+ * and what it maps write-combining, a frame buffer, may be accessed unaligned. Cacheable it is never. A host
+ * task's stage 1 is off, and HCR_EL2.DC makes it cacheable memory: there stage 2 decides alone.
+ */
+static uint64_t device_type(const struct ptab *p)
+{
+    return p->guest ? S2_NC : S2_DEVICE;
+}
+
 uint64_t arch_pte_leaf(const struct ptab *p, uint64_t address, unsigned level, unsigned rights)
 {
     uint64_t pte = address | PTE_VALID | (level == 3 ? PTE_TABLE : 0) | PTE_AF | PTE_SH_IS;
@@ -106,7 +122,7 @@ uint64_t arch_pte_leaf(const struct ptab *p, uint64_t address, unsigned level, u
         return pte | S1_AP_RES1 | (rights & PTAB_WRITE ? 0 : S1_RO) |
                (rights & PTAB_DEVICE ? ATTR_DEVICE << 2 : ATTR_NORMAL << 2);
     return pte | (rights & PTAB_READ ? S2_READ : 0) | (rights & PTAB_WRITE ? S2_WRITE : 0) |
-           (rights & PTAB_DEVICE ? S2_DEVICE : S2_NORMAL);
+           (rights & PTAB_DEVICE ? device_type(p) : S2_NORMAL);
 }
 
 unsigned arch_pte_rights(const struct ptab *p, uint64_t pte)
@@ -128,14 +144,26 @@ void arch_ptab_sync(const void *start UNUSED, uint64_t size UNUSED)
 void arch_ptab_flush(const struct ptab *p)
 {
     if (p->stage1) {
-        __asm__ volatile("tlbi alle2is\n\tdsb ish\n\tisb" ::: "memory");
+        tlbi(alle2is);
+        dsb(ish);
+        if (errata_repeat_tlbi) {
+            tlbi(alle2is);
+            dsb(ish);
+        }
+        isb();
         return;
     }
     uint64_t old = sysreg_read(vttbr_el2), hcr = sysreg_read(hcr_el2);
     sysreg_write(hcr_el2, hcr & ~HCR_TGE);
     sysreg_write(vttbr_el2, (uint64_t)p->vmid << 48 | ptr_pa(p->root).v);
     isb();
-    __asm__ volatile("tlbi vmalls12e1is\n\tdsb ish\n\tisb" ::: "memory");
+    tlbi(vmalls12e1is);
+    dsb(ish);
+    if (errata_repeat_tlbi) {
+        tlbi(vmalls12e1is);
+        dsb(ish);
+    }
+    isb();
     sysreg_write(vttbr_el2, old);
     sysreg_write(hcr_el2, hcr);
     isb();
@@ -146,9 +174,11 @@ void arch_mem_sync(void *start, uint64_t size)
     uint64_t line = 4ull << FIELD(sysreg_read(ctr_el0), 19, 16);
 
     for (uint64_t a = (uint64_t)start; a < (uint64_t)start + size; a += line)
-        __asm__ volatile("dc civac, %0" ::"r"(a) : "memory");
+        dc(civac, a);
     dsb(sy);
-    __asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory");
+    ic(ialluis);
+    dsb(ish);
+    isb();
 }
 
 /* For mmu_switch() in start.S, which the other cores call before they use memory. */
@@ -159,46 +189,60 @@ struct mmu_values mmu_values;
 
 void mmu_switch(uint64_t ttbr0, uint64_t tcr, uint64_t mair, uint64_t sctlr);
 
+/* Cores whose HCR_EL2.E2H is fixed to 1 have another form of TCR_EL2. They are refused, but that is to be
+ * read. */
+static bool e2h(void)
+{
+    return sysreg_read(hcr_el2) & HCR_E2H;
+}
+
 static void mmu_on(const uint64_t *root, uint64_t wxn)
 {
+    const uint64_t tcr = 16 /* T0SZ: 48 bits */ | 1ull << 8 | 1ull << 10 | 3ull << 12;
+
     mmu_values = (struct mmu_values){
         .ttbr0 = ptr_pa(root).v,
-        .tcr = BIT(31) | BIT(23) | 16 /* T0SZ: 48 bits */ | 1ull << 8 | 1ull << 10 | 3ull << 12 |
-               parange() << 16,
+        .tcr = tcr | (e2h() ? TCR_EPD1 | parange() << 32 : BIT(31) | BIT(23) | parange() << 16),
         .mair = MAIR_EL2_VALUE,
-        .sctlr = SCTLR_EL2_RES1 | SCTLR_M | SCTLR_C | SCTLR_I | wxn,
+        .sctlr = SCTLR_EL2_RES1 | SCTLR_M | SCTLR_C | SCTLR_I | wxn |
+                 (FIELD(sysreg_read(id_aa64mmfr2_el1), 15, 12) ? SCTLR_IESB : 0),
     };
     mmu_switch(mmu_values.ttbr0, mmu_values.tcr, mmu_values.mair, mmu_values.sctlr);
 }
 
-/* 1 GiB block around address, executable: only until mmu_init. */
-static void early_map(uint64_t address)
+/*
+ * The map until mmu_init(). Blocks of 2 MiB, and only those that we use: a block of 1 GiB may contain
+ * devices, which would be memory that a core may read and fetch from speculatively, and RAM with AT
+ * instructions (user.c).
+ */
+static void early_map(uint64_t address, unsigned rights)
 {
     static struct ptab format = {.stage1 = true};
-    static uint64_t used[2];
-    static unsigned count;
-    uint64_t slot = address >> 39;
-    unsigned i = 0;
+    static unsigned used = 1; /* the first is the root */
+    uint64_t *table = early_tables[0];
 
-    while (i < count && used[i] != slot)
-        i++;
-    if (i == 2)
-        return;
-    if (i == count) {
-        used[count++] = slot;
-        early_l0[slot & 511] = arch_pte_table(&format, ptr_pa(early_l1[i]).v);
+    for (unsigned level = 0; level < 2; level++) {
+        uint64_t *entry = &table[address >> (39 - 9 * level) & 511];
+        if (!arch_pte_valid(*entry)) {
+            if (used == EARLY_TABLES)
+                return;
+            *entry = arch_pte_table(&format, ptr_pa(early_tables[used++]).v);
+        }
+        table = pa_ptr(pa(arch_pte_address(*entry)));
     }
-    early_l1[i][address >> 30 & 511] =
-        arch_pte_leaf(&format, ALIGN_DOWN(address, BIT(30)), 1, PTAB_READ | PTAB_WRITE | PTAB_EXEC);
+    uint64_t *entry = &table[address >> 21 & 511];
+    if (!arch_pte_valid(
+            *entry)) /* What EL0 may write, EL2 could not execute: AP[1] is RES1 with E2H = 0 only. */
+        *entry = arch_pte_leaf(&format, ALIGN_DOWN(address, BIT(21)), 2, rights) & ~(e2h() ? S1_AP_RES1 : 0);
 }
 
 void mmu_early(uint64_t dtb)
 {
-    early_map(arch_image_base());
-    early_map(arch_image_base() + IMAGE_MEMORY - 1);
-    early_map(dtb);
-    early_map(dtb + (2 << 20));
-    mmu_on(early_l0, 0);
+    for (uint64_t at = 0; at < IMAGE_MEMORY; at += BIT(21))
+        early_map(arch_image_base() + at, PTAB_READ | PTAB_WRITE | PTAB_EXEC);
+    early_map(dtb, PTAB_READ);
+    early_map(dtb + (2 << 20), PTAB_READ);
+    mmu_on(early_tables[0], 0);
 }
 
 static void map(uint64_t base, uint64_t size, unsigned rights)
@@ -217,7 +261,14 @@ void mmu_init(void)
         panic("no memory for the hypervisor's page tables");
     map(image, (uint64_t)text_end - image, PTAB_READ | PTAB_EXEC);
     map((uint64_t)text_end, (uint64_t)rodata_end - (uint64_t)text_end, PTAB_READ);
-    map((uint64_t)rodata_end, end - (uint64_t)rodata_end, PTAB_READ | PTAB_WRITE);
+    uint64_t at = (uint64_t)rodata_end;
+    for (uint32_t i = 0; i < core_count; i++) {
+        /* Stacks come from a pool that counts up. */
+        uint64_t guard = cores[i].stack_top - STACK_SIZE;
+        map(at, guard - at, PTAB_READ | PTAB_WRITE);
+        at = guard + PAGE_SIZE;
+    }
+    map(at, end - at, PTAB_READ | PTAB_WRITE);
     for (uint32_t i = 0; i < platform.ram_count; i++) {
         /* Around the image, which may be in more than one of them, or in none: boot_main() refuses that. */
         uint64_t base = platform.ram[i].base, top = base + platform.ram[i].size;
@@ -241,5 +292,7 @@ void mmu_init_core(void)
     sysreg_write(vtcr_el2, vtcr);
     sysreg_write(vttbr_el2, 0);
     isb();
-    __asm__ volatile("tlbi alle1\n\tdsb nsh\n\tisb" ::: "memory");
+    tlbi(alle1);
+    dsb(nsh);
+    isb();
 }

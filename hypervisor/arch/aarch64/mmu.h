@@ -5,6 +5,10 @@
 
 #include "types.h"
 
+/* Of a core: a page that is not mapped, which who uses too much runs into, then the stack. */
+#define STACK_ORDER 2
+#define STACK_SIZE  (PAGE_SIZE << STACK_ORDER)
+
 /* MMU on with a coarse map of the image and the device tree. Boot core, MMU off. */
 void mmu_early(uint64_t dtb);
 /* To the real tables: image W^X, RAM, GIC, UART. Boot core. */

@@ -5,20 +5,21 @@
 #include "console.h"
 #include "core.h"
 #include "detached.h"
+#include "errata.h"
 #include "gic.h"
 #include "mmu.h"
 #include "panic.h"
 #include "platform.h"
 #include "pool.h"
 #include "psci.h"
+#include "string.h"
 #include "sysreg.h"
 #include "world.h"
 #include <arch/platform.h>
 #include <arch/thread.h>
 #include <arch/timer.h>
 
-#define DTB_LIMIT   (2ull << 20) /* of the arm64 boot protocol */
-#define STACK_ORDER 1
+#define DTB_LIMIT (2ull << 20) /* of the arm64 boot protocol */
 
 extern char start_secondary[], vectors[];
 
@@ -26,6 +27,17 @@ extern char start_secondary[], vectors[];
 uint64_t start_primary(uint64_t dtb);
 void start_primary_rest(void);
 void start_secondary_core(struct core *c);
+
+static uint64_t counter_hz;
+
+/* Firmware may have left MPAM3_EL3.TRAPLOWER at its reset value, 1: then an access to MPAM2_EL2 ends in EL3,
+ * and there is nothing that would tell us before. Guests are trapped by it, too. */
+static bool mpam_off(void)
+{
+    const char *value;
+
+    return platform_option("mpam", &value) == 3 && !strncmp(value, "off", 3);
+}
 
 /* Trap registers of later extensions: their reset values are unknown, their features are hidden anyway. */
 static void clear_traps(void)
@@ -43,7 +55,7 @@ static void clear_traps(void)
         if (FIELD(pfr0, 47, 44))
             sysreg_write(S3_4_C3_C1_6, 0); /* HAFGRTR_EL2 */
     }
-    if (FIELD(pfr0, 43, 40))
+    if (FIELD(pfr0, 43, 40) && !mpam_off())
         sysreg_write(S3_4_C10_C5_0, BIT(48) | BIT(49)); /* MPAM2_EL2: trap EL0 and EL1 */
 }
 
@@ -66,16 +78,17 @@ static void init_core(struct core *c)
     sysreg_write(tpidrro_el0, 0);
     arch_timer_off();
     isb();
+    errata_init_core();
     gic_init_core(c);
 }
 
-static void *core_stack(void)
+/* The lowest page is a guard: mmu_init() leaves it out. Its fault is told from the top of the same stack. */
+static bool make_stack(struct core *c)
 {
     char *stack = pool_alloc_pages(STACK_ORDER);
 
-    if (!stack)
-        panic("no memory for a core's stack");
-    return stack + (PAGE_SIZE << STACK_ORDER);
+    c->stack_top = stack ? (uint64_t)stack + STACK_SIZE : 0;
+    return stack;
 }
 
 static const struct uart *find_uart(void)
@@ -99,8 +112,13 @@ uint64_t start_primary(uint64_t dtb)
     pool_init_pages(pa(arch_pool_base()), arch_image_base() + arch_image_size() - arch_pool_base());
     const char *error = platform_init((const void *)dtb, DTB_LIMIT);
     core_count = platform.core_count;
-    for (uint32_t i = 0; i < core_count; i++)
+    for (uint32_t i = 0; i < core_count; i++) {
         core_init(&cores[i], i, platform.mpidr[i]);
+        if (!make_stack(&cores[i])) {
+            error = "no memory for the cores' stacks";
+            core_count = i;
+        }
+    }
     struct core *c = NULL;
     for (uint32_t i = 0; i < core_count; i++)
         if (cores[i].mpidr == mpidr)
@@ -116,7 +134,9 @@ uint64_t start_primary(uint64_t dtb)
         refuse("HCR_EL2.E2H is fixed to 1 on these cores: not supported");
     if (!c)
         refuse("the boot core (MPIDR %lx) is not in the device tree", mpidr);
-    c->stack_top = (uint64_t)core_stack();
+    counter_hz = arch_counter_hz();
+    if (!counter_hz)
+        refuse("CNTFRQ_EL0 is 0: firmware has to set it to the frequency of the counter");
     c->mode = CORE_HYP;
     sysreg_write(tpidr_el2, c);
     world_has_pauth = features_isar() || (sysreg_read(S3_0_C0_C6_2) & BIT_RANGE(15, 8));
@@ -135,6 +155,11 @@ void start_secondary_core(struct core *c)
 {
     mmu_init_core();
     sysreg_write(tpidr_el2, c);
+    if (arch_counter_hz() != counter_hz) {
+        print("core %u: CNTFRQ_EL0 is %lu, not %lu as on the boot core", c->index, arch_counter_hz(),
+              counter_hz);
+        arch_halt();
+    }
     init_core(c);
     atomic_store(&c->mode, (uint32_t)CORE_HYP);
 }
@@ -147,7 +172,6 @@ void arch_start_cores(void)
         struct core *c = &cores[i];
         if (c == core_self())
             continue;
-        c->stack_top = (uint64_t)core_stack();
         /* It starts with its caches off. */
         arch_mem_sync((void *)arch_image_base(), arch_image_size());
         int64_t error = psci_cpu_on(c->mpidr, (uint64_t)start_secondary, (uint64_t)c);

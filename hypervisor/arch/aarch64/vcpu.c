@@ -4,6 +4,7 @@
 
 #include "atomic.h"
 #include "context.h"
+#include "errata.h"
 #include "gic.h"
 #include "gich.h"
 #include "inject.h"
@@ -69,7 +70,8 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
         .fp = &v->arch.fp,
     };
     v->arch.world.sctlr = SCTLR_EL1_RES1;
-    v->arch.el1 = (struct el1){.is_vcpu = true, .vmpidr = BIT(31) | v->mpidr};
+    v->arch.el1 =
+        (struct el1){.is_vcpu = true, .vmpidr = MPIDR_RES1 | (sysreg_read(mpidr_el1) & MPIDR_MT) | v->mpidr};
     v->thread->arch.own_world.hcr = HCR_VMM;
     v->arch.debug = (struct debug){.os_lock = true};
     gich_reset(&v->arch.el1.gich);
@@ -208,16 +210,22 @@ uint64_t arch_hypercall_features(void)
 }
 
 /* Runs with the calling guest's VMID in VTTBR_EL2: these reach the host cores by broadcast. */
-void arch_hypercall_flush(uint64_t asid, uint64_t address, uint64_t pages)
+static void flush(uint64_t asid, uint64_t address, uint64_t pages)
 {
     if (address == ORD_FLUSH_ALL || pages > 64) {
-        dsb(ishst);
-        __asm__ volatile("tlbi aside1is, %0" ::"r"(asid << 48));
+        tlbi_at(aside1is, asid << 48);
     } else {
-        dsb(ishst);
         for (uint64_t i = 0; i < pages; i++)
-            __asm__ volatile("tlbi vae1is, %0" ::"r"(asid << 48 | FIELD(address + i * PAGE_SIZE, 55, 12)));
+            tlbi_at(vae1is, asid << 48 | FIELD(address + i * PAGE_SIZE, 55, 12));
     }
     dsb(ish);
+}
+
+void arch_hypercall_flush(uint64_t asid, uint64_t address, uint64_t pages)
+{
+    dsb(ishst);
+    flush(asid, address, pages);
+    if (errata_repeat_tlbi)
+        flush(asid, address, pages);
     isb();
 }
