@@ -25,7 +25,7 @@ static status_t do_info(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t o
     out[1] = arch_hypercall_features() | ORD_FEATURE_SHARED | ORD_FEATURE_LOG | ORD_FEATURE_SLEEP |
              ORD_FEATURE_IRQ | ORD_FEATURE_NOTIFY;
     out[2] = ORD_CONTEXT_MAX;
-    return arg[0] >> 16 == ORD_ABI_MAJOR ? ORD_OK : ORD_BAD_VERSION;
+    return READ_ONCE(arg[0]) >> 16 == ORD_ABI_MAJOR ? ORD_OK : ORD_BAD_VERSION;
 }
 
 static struct core *core_of(uint64_t index)
@@ -67,7 +67,7 @@ static status_t do_core_info(struct vcpu *v, const uint64_t arg[5], uint64_t out
 
 static status_t do_core_stats(struct vcpu *v UNUSED, const uint64_t arg[5], uint64_t out[3])
 {
-    struct core *c = core_of(arg[0]);
+    struct core *c = core_of(READ_ONCE(arg[0]));
 
     if (!c)
         return ORD_BAD_CORE;
@@ -114,12 +114,12 @@ static status_t do_create(struct vcpu *v, const uint64_t arg[5], uint64_t out[3]
 
 static status_t do_run(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
 {
-    return context_run(v->vm, arg[0]);
+    return context_run(v->vm, READ_ONCE(arg[0]));
 }
 
 static status_t do_recall(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
 {
-    return context_recall(v->vm, arg[0]);
+    return context_recall(v->vm, READ_ONCE(arg[0]));
 }
 
 static status_t do_destroy(struct vcpu *v, const uint64_t arg[5], uint64_t out[3] UNUSED)
@@ -171,13 +171,14 @@ static status_t do_notify_signal(struct vcpu *v, const uint64_t arg[5], uint64_t
 
 static status_t do_notify_take(struct vcpu *v, const uint64_t arg[5], uint64_t out[3])
 {
-    struct channel *c = channel_find(v->vm, arg[0]);
+    struct channel *c = channel_find(v->vm, READ_ONCE(arg[0]));
+    const uint64_t flags = READ_ONCE(arg[1]);
 
     if (!c)
         return ORD_BAD_CAP;
-    if (arg[1] & ~(uint64_t)ORD_TAKE_PEEK)
+    if (flags & ~(uint64_t)ORD_TAKE_PEEK)
         return ORD_BAD_PARAM;
-    out[0] = notify_take(c->take, arg[1] & ORD_TAKE_PEEK);
+    out[0] = notify_take(c->take, flags & ORD_TAKE_PEEK);
     return ORD_OK;
 }
 
@@ -223,7 +224,8 @@ static handler *const table[] = {
     [ORD_HC_IRQ_REVOKE - ORD_HC_BASE] = do_irq_revoke,
 };
 
-/* What these ask of other cores, or of the own one, goes through a mailbox. */
+/* What these ask of other cores, or of the own one, goes through a mailbox. Their arguments are where the VMM
+ * may write (hypercall_quick()): each is read once. */
 #define QUICK                                                                                                \
     (BIT(ORD_HC_INFO - ORD_HC_BASE) | BIT(ORD_HC_RUN - ORD_HC_BASE) | BIT(ORD_HC_RECALL - ORD_HC_BASE) |     \
      BIT(ORD_HC_CORE_STATS - ORD_HC_BASE) | BIT(ORD_HC_NOTIFY_TAKE - ORD_HC_BASE))

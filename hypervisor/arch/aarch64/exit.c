@@ -64,7 +64,9 @@ static void guest_wfx(struct vcpu *v, struct regs *r, uint64_t esr UNUSED)
 
 static void guest_call(struct vcpu *v, struct regs *r, uint64_t esr)
 {
-    uint64_t arg[5] = {r->x[1], r->x[2], r->x[3], r->x[4], r->x[5]}, result[4] = {0};
+    uint64_t arg[5] = {r->x[1], r->x[2], r->x[3], r->x[4], r->x[5]}, result[4] = {0}, function = r->x[0];
+
+    __asm__ volatile("" ::: "memory"); /* the VMM may write there: what was read is not read again */
 
     if (ESR_EC(esr) == EC_SMC64)
         r->pc += 4; /* a trapped SMC has not been executed, an HVC has */
@@ -72,7 +74,7 @@ static void guest_call(struct vcpu *v, struct regs *r, uint64_t esr)
         r->x[0] = (uint64_t)(int64_t)ORD_NOT_SUPPORTED;
         return;
     }
-    if (hypercall_dispatch(v, r->x[0], arg, result)) {
+    if (hypercall_dispatch(v, function, arg, result)) {
         for (int i = 0; i < 4; i++)
             r->x[i] = result[i];
         return;
@@ -274,7 +276,7 @@ exit_handler *exit_call(struct core *c, struct regs *r)
     if (!t->in_guest)
         return exit_sync;
     atomic_store(&c->mode, (uint32_t)CORE_HYP);
-    if (!hypercall_quick(t->vcpu, r->x[0], &r->x[1], result))
+    if (!hypercall_quick(t->vcpu, READ_ONCE(r->x[0]), &r->x[1], result))
         return exit_sync;
     c->entries++;
     t->vcpu->state->exits++;
