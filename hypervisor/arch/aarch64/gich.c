@@ -32,6 +32,7 @@
 #define LR_PINTID_OF(lr) ((uint32_t)FIELD(lr, 44, 32))
 
 static uint32_t lr_count;
+static uint64_t lr_mask; /* those that there are */
 static uint32_t apr_count;
 
 #define LR_CASES(X)                                                                                          \
@@ -87,7 +88,7 @@ static void lr_write(uint32_t i, uint64_t v)
  */
 static uint64_t used(void)
 {
-    return ~sysreg_read(ICH_ELRSR_EL2) & (BIT(lr_count) - 1);
+    return ~sysreg_read(ICH_ELRSR_EL2) & lr_mask;
 }
 
 void gich_init_core(void)
@@ -95,6 +96,7 @@ void gich_init_core(void)
     uint64_t vtr = sysreg_read(ICH_VTR_EL2);
 
     lr_count = (uint32_t)FIELD(vtr, 4, 0) + 1;
+    lr_mask = BIT(lr_count) - 1;
     /* Active priority registers: 5, 6 or 7 preemption bits. */
     apr_count = 1u << (FIELD(vtr, 28, 26) + 1 - 5);
     for (uint32_t i = 0; i < lr_count; i++)
@@ -199,7 +201,7 @@ static bool deliver(struct vcpu *v, uint32_t vintid, uint32_t priority, uint64_t
             lr_write((uint32_t)at, old | LR_PENDING);
         return true;
     }
-    uint64_t empty = ~*lrs & (BIT(lr_count) - 1);
+    uint64_t empty = ~*lrs & lr_mask;
     if (!empty)
         return false;
     lr_write((uint32_t)__builtin_ctzll(empty), lr);

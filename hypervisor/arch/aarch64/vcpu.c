@@ -29,6 +29,7 @@ void arch_thread_init(struct thread *t, const struct ptab *space, uint64_t entry
         .sctlr = SCTLR_EL1_RES1 | SCTLR_C | SCTLR_I | SCTLR_UCT | SCTLR_UCI | SCTLR_DZE | SCTLR_nTWE,
         .cpacr = CPACR_FPEN,
         .cntkctl = 3, /* EL0 may read the counters */
+        .el1 = &world_nobody,
         .fp = &a->own_fp,
     };
     a->regs = &a->own_regs;
@@ -72,7 +73,9 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
     v->arch.world.sctlr = SCTLR_EL1_RES1;
     v->arch.el1 =
         (struct el1){.is_vcpu = true, .vmpidr = MPIDR_RES1 | (sysreg_read(mpidr_el1) & MPIDR_MT) | v->mpidr};
+    /* The guest's EL1 registers stay where they are while its VMM runs. */
     v->thread->arch.own_world.hcr = HCR_VMM;
+    v->thread->arch.own_world.el1 = NULL;
     v->arch.debug = (struct debug){.os_lock = true};
     gich_reset(&v->arch.el1.gich);
 }

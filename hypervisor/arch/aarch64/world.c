@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "world.h"
 
+#include "console.h"
 #include "debug.h"
 #include "gich.h"
 #include "ptab.h"
@@ -8,6 +9,7 @@
 #include "vcpu.h"
 
 bool world_has_pauth;
+struct el1 world_nobody = {.tcr = TCR_EPD0 | TCR_EPD1};
 
 uint64_t world_vttbr(const struct ptab *space)
 {
@@ -201,6 +203,7 @@ static void el1_load(struct core *c, struct el1 *e)
 static ALWAYS_INLINE void el1_switch(struct core *c, struct world *w)
 {
     struct el1 *old = c->arch.el1, *e = w->el1;
+    const bool is_vcpu = e->is_vcpu;
 
     /* Without an owner they are closed already. */
     if (old) {
@@ -216,8 +219,8 @@ static ALWAYS_INLINE void el1_switch(struct core *c, struct world *w)
      * cached walks must not mix (as KVM does for vCPUs of one VM on a core). What ran last on a core that
      * only runs detached contexts is one of them. */
     isb();
-    if (e->is_vcpu != c->arch.ran_vcpu) {
-        c->arch.ran_vcpu = e->is_vcpu;
+    if (is_vcpu != c->arch.ran_vcpu) {
+        c->arch.ran_vcpu = is_vcpu;
         tlbi(vmalle1);
         ic(iallu);
         dsb(nsh);
@@ -261,18 +264,6 @@ static NOINLINE void load_with_el1(struct core *c, struct world *w)
     small_load(c, w);
 }
 
-/* A host task runs next: TPIDRRO_EL0 of a guest is not for it to read. */
-static NOINLINE void load_task(struct core *c, struct world *w)
-{
-    if (c->arch.el1) {
-        el1_save(c->arch.el1);
-        world_close_tables();
-        c->arch.el1 = NULL;
-    }
-    sysreg_write(tpidrro_el0, 0);
-    small_load(c, w);
-}
-
 static ALWAYS_INLINE void load(struct core *c, struct world *w)
 {
     if (w->el1 && c->arch.el1 != w->el1) {
@@ -282,16 +273,17 @@ static ALWAYS_INLINE void load(struct core *c, struct world *w)
     sysreg_write(hcr_el2, w->hcr);
     sysreg_write(vttbr_el2, w->vttbr);
     sysreg_write(sctlr_el1, w->sctlr);
-    if (!w->el1 && !(w->hcr & HCR_API)) {
-        load_task(c, w);
-        return;
-    }
     small_load(c, w);
 }
 
 static NOINLINE void load_after_serror(struct core *c, struct world *w)
 {
-    c->arch.world->hcr |= take_serror();
+    uint64_t virtual = take_serror();
+
+    if (c->arch.world->el1 == &world_nobody)
+        print("an SError that a host task has caused");
+    else
+        c->arch.world->hcr |= virtual;
     load(c, w);
 }
 

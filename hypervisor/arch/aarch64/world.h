@@ -32,6 +32,9 @@ void world_forget(struct core *c, struct world *w);
 /* VTTBR_EL2 of a space. */
 uint64_t world_vttbr(const struct ptab *space);
 
+/* EL1 registers of host tasks: they find nothing of a guest in what EL0 reads. */
+extern struct el1 world_nobody;
+
 /* What is to be added to HCR_EL2 of the guest that has caused an SError with that syndrome: a virtual one, or
  * nothing if the error was corrected. */
 uint64_t world_serror(uint64_t esr);

@@ -311,7 +311,7 @@ static void tasks_see_nothing(void)
 {
     struct vcpu *v = make_vcpu();
     struct fpsimd fp;
-    struct world vmm = {.hcr = HCR_VMM, .fp = &fp}, task = {.hcr = HCR_TASK, .fp = &fp};
+    struct world vmm = {.hcr = HCR_VMM, .fp = &fp}, task = {.hcr = HCR_TASK, .el1 = &world_nobody, .fp = &fp};
 
     world_load(&core, &v->arch.world);
     *find("tpidrro_el0") = 0x5ec2e7;

@@ -15,7 +15,7 @@ struct arch_core {
     struct world *fp_owner; /* whose FP/SIMD registers are; NULL: nobody's */
     struct debug *debug;    /* whose breakpoints are; NULL: nobody's */
     uint64_t gicr;          /* redistributor of this core */
-    bool ran_vcpu;          /* the last guest body here was a vCPU */
+    uint32_t ran_vcpu;      /* the last guest body here was a vCPU */
 };
 
 #endif

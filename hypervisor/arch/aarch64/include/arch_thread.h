@@ -49,7 +49,7 @@ struct el1 {
 struct world {
     uint64_t hcr, vttbr;
     uint64_t sctlr, cpacr, tpidr_el0, cntkctl, mdscr;
-    struct el1 *el1; /* NULL: host thread */
+    struct el1 *el1; /* NULL: the VMM, which leaves its guest's in place */
     struct fpsimd *fp;
 };
 
