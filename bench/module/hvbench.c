@@ -17,9 +17,9 @@
 #include <linux/of_address.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
-#include <linux/version.h>
 #include <outrider/detach.h>
 
+#include "compat.h"
 #include "hvbench.h"
 #include "insn.h"
 
@@ -222,8 +222,7 @@ static int __init bench_init(void)
 	node = of_find_compatible_node(NULL, NULL, "outrider,detach-1.0");
 	outrider = node;
 	of_node_put(node);
-	hrtimer_init(&bench_timer.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
-	bench_timer.timer.function = timer_fired;
+	hvd_hrtimer_setup(&bench_timer.timer, timer_fired, HRTIMER_MODE_REL_PINNED_HARD);
 	err = misc_register(&bench_device);
 	if (err)
 		iounmap(gicd);

@@ -5,12 +5,12 @@
 #include <linux/ptrace.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
-#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/user_namespace.h>
 
+#include "compat.h"
 #include "hypercall.h"
 #include "thread.h"
 
@@ -50,7 +50,7 @@ static bool access_capable(struct task_struct *task)
 
 	task_lock(task);
 	if (allowed && task->mm)
-		allowed = ns_capable(task->mm->user_ns, CAP_SYS_PTRACE);
+		allowed = ns_capable(hvd_exec_user_ns(task), CAP_SYS_PTRACE);
 	task_unlock(task);
 	return allowed;
 }
@@ -126,8 +126,7 @@ enum hvd_change hvd_identity_change(struct hvd_identity *identity)
 	 * What the kernel itself goes by, when it ends performance monitoring at execve(). With the sysctl
 	 * fs.suid_dumpable = 1 it does not say so for set-user-id programs.
 	 */
-	if (get_dumpable(current->mm) != SUID_DUMP_USER || !uid_eq(cred->euid, cred->uid) ||
-	    !gid_eq(cred->egid, cred->gid))
+	if (!hvd_exec_dumpable(current) || !uid_eq(cred->euid, cred->uid) || !gid_eq(cred->egid, cred->gid))
 		return HVD_CHANGE_MORE;
 	/* execve() stays in its user namespace; capabilities of another one are no more than what its owner
 	 * has. */

@@ -1,34 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All differences between kernel versions (stock Debian 6.1, 6.12 and their rt variants; a few newer ones
- * that are already known). No other file looks at the version.
+ * All differences between kernels (stock Debian 6.1, 6.12 and 7.3, their rt and 16k variants). They are found
+ * by what a kernel has, not by its number, which says little where a vendor takes changes over into an older
+ * one: by types and __has_include here, by compile probes (HVD_HAVE_…) in Kbuild.
  */
 #ifndef HVDETACH_COMPAT_H
 #define HVDETACH_COMPAT_H
 
 #include <linux/hrtimer.h>
+#include <linux/mm_types.h>
 #include <linux/platform_device.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/version.h>
+#include <linux/sched/coredump.h>
+#include <linux/sched/task.h>
 #include <asm/memory.h>
 #include <asm/neon.h>
-
-/* 6.11: platform_driver.remove returns nothing. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
-#define HVD_REMOVE_TYPE void
-#define HVD_REMOVE_RETURN
-#else
-#define HVD_REMOVE_TYPE   int
-#define HVD_REMOVE_RETURN return 0
+#if __has_include(<linux/sched/exec_state.h>)
+#include <linux/sched/exec_state.h>
+#define HVD_HAVE_EXEC_STATE
 #endif
 
-/* 6.13: hrtimer_setup() replaces hrtimer_init() and the store to .function. */
+/* The youngest of what cannot be done without: which registers thread_struct holds. */
+#ifndef HVD_HAVE_FP_TYPE
+#error "hvdetach needs Linux 6.1 or newer"
+#endif
+
+/* platform_driver.remove returns nothing since 6.11. */
+#define HVD_REMOVE_TYPE   typeof(((struct platform_driver *)NULL)->remove(NULL))
+#define HVD_REMOVE_RETURN return (HVD_REMOVE_TYPE)0
+
+/* hrtimer_setup() replaces hrtimer_init() and the store to .function since 6.13. */
 static inline void hvd_hrtimer_setup(struct hrtimer *timer,
 				     enum hrtimer_restart (*function)(struct hrtimer *),
 				     enum hrtimer_mode mode)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#ifdef HVD_HAVE_HRTIMER_SETUP
 	hrtimer_setup(timer, function, CLOCK_MONOTONIC, mode);
 #else
 	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
@@ -38,12 +45,12 @@ static inline void hvd_hrtimer_setup(struct hrtimer *timer,
 
 /*
  * Stores the FP/SIMD registers of current into its thread_struct and marks them as foreign, so that the
- * return to user mode loads them from there. Kernel-mode NEON does this as a side effect. 6.19: it wants a
- * buffer for its own registers, which stay unused here.
+ * return to user mode loads them from there. Kernel-mode NEON does this as a side effect. Since 6.19 it wants
+ * a buffer for its own registers, which stay unused here.
  */
 static inline void hvd_neon_flush(void)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#ifdef HVD_HAVE_NEON_STATE
 	struct user_fpsimd_state scratch;
 
 	kernel_neon_begin(&scratch);
@@ -54,17 +61,44 @@ static inline void hvd_neon_flush(void)
 #endif
 }
 
-/* 6.18: the pointer moved into a structure. */
+/* The pointer moved into a structure of its own, with a header of its own, in 6.19. */
 static inline struct rseq __user *hvd_rseq_area(void)
 {
 #if !IS_ENABLED(CONFIG_RSEQ)
 	return NULL;
-#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#elif __has_include(<linux/rseq_types.h>)
 	return current->rseq.usrptr;
 #else
 	return current->rseq;
 #endif
 }
+
+/*
+ * What execve() has made of a task: whether its user may look into it (not after it has changed its user),
+ * and the user namespace that has rights over it. Of the mm until 7.1, of the task's own state since.
+ * Callers: the task is current, or its exec_update_lock is held; it has an mm (task_lock()).
+ */
+#ifdef HVD_HAVE_EXEC_STATE
+static inline bool hvd_exec_dumpable(struct task_struct *task)
+{
+	return READ_ONCE(rcu_dereference_protected(task->exec_state, true)->dumpable) == TASK_DUMPABLE_OWNER;
+}
+
+static inline struct user_namespace *hvd_exec_user_ns(struct task_struct *task)
+{
+	return rcu_dereference_protected(task->exec_state, true)->user_ns;
+}
+#else
+static inline bool hvd_exec_dumpable(struct task_struct *task)
+{
+	return get_dumpable(task->mm) == SUID_DUMP_USER;
+}
+
+static inline struct user_namespace *hvd_exec_user_ns(struct task_struct *task)
+{
+	return task->mm->user_ns;
+}
+#endif
 
 /*
  * Waits until no task executes in module text outside of RCU: the tail of a task_work callback, which

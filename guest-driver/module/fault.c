@@ -66,7 +66,13 @@ bool hvd_fault_resolve(struct hvd_thread *t)
 	if (err)
 		return false;
 
-	/* Linux expects a spurious fault to have cleaned up the TLB of the CPU that took it. */
-	hvd_call_flush(t->asid, fault.address & PAGE_MASK, 1);
+	/*
+	 * Linux expects a spurious fault to have cleaned up the TLB of the CPU that took it. Since 7.x it
+	 * does no more for a page that has become writable, either: it invalidates on its own CPU alone, and
+	 * other CPUs find out by a spurious fault (arch/arm64/mm/fault.c, __ptep_set_access_flags()). The CPU
+	 * that took this one is not Linux's. In pages of the hypervisor, which are 4 KiB whatever Linux's
+	 * are.
+	 */
+	hvd_call_flush(t->asid, fault.address & PAGE_MASK, PAGE_SIZE / 4096);
 	return true;
 }

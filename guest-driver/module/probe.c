@@ -206,7 +206,7 @@ void hvd_probe_get_again(void)
 void hvd_probe_put(void)
 {
 	if (atomic_dec_and_test(&probe_users) && !probe_hooked)
-		mod_delayed_work(system_wq, &probe_unregister_work, PROBE_LINGER);
+		schedule_delayed_work(&probe_unregister_work, PROBE_LINGER);
 }
 
 /* These tracepoints are not exported by name, but can be walked over. */

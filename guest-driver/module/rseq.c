@@ -46,8 +46,15 @@ bool hvd_rseq_hide(struct hvd_thread *t, u64 pc)
  * hvd_rseq_show() - give it back
  * @t: current's
  *
- * Linux writes the number of the CPU that it is on now right after the works have run, and restarts the
- * sequence that the thread may be in.
+ * Before anything of Linux looks at the area: since 6.19 it remembers what it has written last, and kills a
+ * task that has registered for that (version 2, which glibc does) if the area says something else. Nothing
+ * looks while the thread is parked; the works of a task come before its rseq is handled.
+ *
+ * Linux then writes the number of the CPU that it is on now. Until 6.18 it also restarts the sequence that
+ * the thread may be in. Newer ones do that only for a thread which an interrupt has taken out of user mode;
+ * one that comes from a host core goes on inside of its sequence. That is harmless: a sequence compares
+ * cpu_id first of all, and one that did so while detached has not passed, since no CPU is -1. What has not
+ * got that far compares now, on the CPU it is on.
  */
 void hvd_rseq_show(struct hvd_thread *t)
 {
