@@ -15,6 +15,8 @@
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/of.h>
+#include <linux/of_address.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -77,6 +79,31 @@ static int uio_lookup(struct file *file)
 	return irq;
 }
 
+/*
+ * A mapping is whole pages, of 4, 16 or 64 KiB: whether another device's registers are in them, which the
+ * program must not get. The device tree tells; devices without a driver are in no list of resources.
+ */
+static bool uio_shares(const struct device *dev, u64 start, u64 end)
+{
+	struct device_node *node;
+	struct resource other;
+	int i;
+
+	for_each_node_with_property(node, "reg") {
+		if (node == dev->of_node)
+			continue;
+		for (i = 0; !of_address_to_resource(node, i, &other); i++) {
+			if (resource_type(&other) != IORESOURCE_MEM || other.start >= end ||
+			    other.end < start)
+				continue;
+			dev_notice(dev, "shares a page of %lu KiB with %pOF\n", PAGE_SIZE / 1024, node);
+			of_node_put(node);
+			return true;
+		}
+	}
+	return false;
+}
+
 static int uio_add(struct device *dev, const struct resource *res, int irq)
 {
 	struct uio_one *one;
@@ -84,6 +111,8 @@ static int uio_add(struct device *dev, const struct resource *res, int irq)
 
 	if (!res || irq <= 0)
 		return -ENXIO;
+	if (uio_shares(dev, res->start & PAGE_MASK, PAGE_ALIGN(res->end + 1)))
+		return -EBUSY;
 	one = devm_kzalloc(dev, sizeof(*one), GFP_KERNEL);
 	if (!one)
 		return -ENOMEM;
