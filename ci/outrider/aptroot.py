@@ -101,20 +101,20 @@ def _mirrors():
 
 
 class AptRoot:
-    """Packages of one Debian release for arm64 (and the build machine's tools)."""
+    """Packages of one Debian release for arm64 (and the build machine's tools); or for one architecture alone."""
 
-    def __init__(self, suite):
+    def __init__(self, suite, archs=None):
         self.suite = suite
-        self.path = cache_dir() / "apt" / suite
+        self.path = cache_dir() / "apt" / (f"{suite}-{'-'.join(archs)}" if archs else suite)
         self.pool = cache_dir() / "pool"
         for sub in ("lists/partial", "cache/archives/partial", "etc/parts", "prefs"):
             (self.path / sub).mkdir(parents=True, exist_ok=True)
         self.pool.mkdir(exist_ok=True)
         (self.path / "status").touch()
-        archs = ["arm64"] + [a for a in [host_arch()] if a != "arm64"]
+        self.archs = archs = archs or ["arm64"] + [a for a in [host_arch()] if a != "arm64"]
         self.options = []
         for key, value in {
-            "APT::Architecture": "arm64",
+            "APT::Architecture": archs[0],
             "Dir::State": f"{self.path}",
             "Dir::State::lists": f"{self.path}/lists",
             "Dir::State::status": f"{self.path}/status",
@@ -157,7 +157,7 @@ class AptRoot:
             f"deb [signed-by={keyring}] {security} {self.suite}-security main",
         ]
         (self.path / "etc/sources.list").write_text("\n".join(lines) + "\n")
-        say(f"fetching package lists of {self.suite}/arm64")
+        say(f"fetching package lists of {self.suite}/{self.archs[0]}")
         self._apt("apt-get", "update")
         stamp.touch()
 
@@ -180,6 +180,11 @@ class AptRoot:
         try:
             debs = []
             for name in names:
+                # Where it comes from, its file's name, size: what the pool has already need not be fetched again.
+                found = re.findall(r"^'[^']+' (\S+\.deb) \d+", self._apt("apt-get", "download", "--print-uris", "-q", name, cwd=work), re.M)
+                if len(found) == 1 and (self.pool / found[0]).exists():
+                    debs.append(self.pool / found[0])
+                    continue
                 self._apt("apt-get", "download", name, cwd=work)
                 got = [d for d in work.glob("*.deb")]
                 for deb in got:

@@ -6,21 +6,22 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from outrider import initrd, kernels, qemu, rootfs  # noqa: E402
+from outrider import buildroot, initrd, kernels, qemu, rootfs  # noqa: E402
 from outrider.aptroot import SetupError, cache_dir  # noqa: E402
 
 
 def main(argv):
-    names = [n for n in argv[1].split(",") if n and n != "none"]
-    for name in names:
-        kernels.source(name)
+    names = [kernels.canonical(n) for n in argv[1].split(",") if n and n != "none"]
     kernels.sysroot()
     kernels.mpi()
     qemu.plugin_headers()
     for name in names:
-        initrd.base(kernels.kernel(name))
-    if names:
-        rootfs.rootfs()
+        folder = kernels.kernel(name)
+        initrd.base(folder)
+        if buildroot.needed(folder):
+            buildroot.root((folder / "suite").read_text().strip())
+    for suite in dict.fromkeys(kernels.userland(name) for name in names):
+        rootfs.rootfs(suite=suite)
     print(f"setup: cache is ready in {cache_dir()}", file=sys.stderr)
 
 

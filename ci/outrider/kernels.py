@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Debian's arm64 kernels, as shipped, unpacked in the cache:
 
-    kernels/NAME -> RELEASE_VERSION/    Image, config, release, modules/, modules.squashfs, build/
+    kernels/NAME -> RELEASE_VERSION/    Image, config, release, suite, modules/, modules.squashfs, build/
 """
 
 import gzip
@@ -15,18 +15,36 @@ from pathlib import Path
 
 from .aptroot import AptRoot, SetupError, cache_dir, host_arch, host_suite, locked, run, say, unpack
 
-# name -> (Debian release, from backports, flavour)
-NAMES = ("6.1", "6.12", "rt")
+# "7" is the newest that Debian 13 has (trixie-backports).
+NAMES = ("6.1", "rt", "6.12", "6.12-rt", "6.12-16k", "7")
+ALIASES = {"6.1-rt": "rt"}
+FLAVOURS = {"": "arm64", "rt": "rt-arm64", "16k": "arm64-16k"}
+
+
+def canonical(name):
+    """The name of a kernel in the cache."""
+    name = ALIASES.get(name, name)
+    if name not in NAMES:
+        raise SetupError(f"unknown kernel '{name}'; choose one of {', '.join(NAMES)}")
+    return name
 
 
 def source(name):
-    """Where a kernel comes from: (suite, backports, flavour)."""
-    if name not in NAMES:
-        raise SetupError(f"unknown kernel '{name}'; choose one of {', '.join(NAMES)}")
-    if name == "6.12":
-        suite = host_suite()
-        return suite, suite == "bookworm", "arm64"
-    return "bookworm", False, "rt-arm64" if name == "rt" else "arm64"
+    """Where a kernel comes from: (suite, from backports, flavour)."""
+    version, _, flavour = ("6.1-rt" if name == "rt" else canonical(name)).partition("-")
+    if version == "7":
+        return "trixie", True, FLAVOURS[flavour]
+    suite = host_suite() if version == "6.12" else "bookworm"
+    return suite, version == "6.12" and suite == "bookworm", FLAVOURS[flavour]
+
+
+def userland(name):
+    """The Debian release of the guest that a kernel runs: the host's, or the kernel's if that is newer."""
+    suites = {"bookworm": 12, "trixie": 13}
+    host = host_suite()
+    if os.environ.get("OUTRIDER_SUITE"):
+        return host
+    return max(host, source(name)[0], key=suites.get)
 
 
 def image_unwrap(data):
@@ -77,7 +95,10 @@ def _build(name):
     release = image_name[len("linux-image-") :]
     version, _ = apt.depends(image_name, backports)
     _, hdeps = apt.depends(f"linux-headers-{release}", backports)
-    wanted = [f"{image_name}={version}", f"linux-headers-{release}"]
+    # Since 7.x the image is a package that only names others; the configuration and lists of modules are in linux-base-.
+    _, parts = apt.depends(image_name, backports)
+    files = [n for n, _ in parts if re.fullmatch(f"linux-(base|binary|modules)-{re.escape(release)}", n)] or [image_name]
+    wanted = [*(f"{n}={version}" for n in files), f"linux-headers-{release}"]
     for dep, ver in hdeps:
         if dep.startswith("linux-headers-"):
             wanted.append(dep)
@@ -93,8 +114,12 @@ def _build(name):
             unpack(deb, root)
         lib = root / "usr/lib" if (root / "usr/lib/modules").exists() else root / "lib"
         modules = lib / "modules" / release
-        (final / "Image").write_bytes(image_unwrap((root / f"boot/vmlinuz-{release}").read_bytes()))
-        shutil.copy(root / f"boot/config-{release}", final / "config")
+        boot = {name: next((p for p in (root / f"boot/{name}-{release}", modules / name) if p.exists()), None) for name in ("vmlinuz", "config")}
+        for what, path in boot.items():
+            if not path:
+                raise SetupError(f"the packages of {release} hold no {what}: {', '.join(files)}")
+        (final / "Image").write_bytes(image_unwrap(boot["vmlinuz"].read_bytes()))
+        shutil.copy(boot["config"], final / "config")
         (final / "modules").symlink_to(os.path.relpath(modules, final))
         for stale in ("build", "source"):
             if (modules / stale).is_symlink():
@@ -116,6 +141,7 @@ def _build(name):
              "-noI", "-noD", "-noF", "-noX"])
         os.rename(stage / "usr/lib/modules" / release, modules)
         shutil.rmtree(stage)
+        (final / "suite").write_text(suite + "\n")
         (final / "release").write_text(release + "\n")
     link = cache_dir() / "kernels" / name
     temporary = link.with_name(f".{name}.{os.getpid()}")
@@ -125,7 +151,7 @@ def _build(name):
 
 def kernel(name):
     """The folder of a kernel in the cache; fetched first if it is not there."""
-    source(name)
+    name = canonical(name)
     path = cache_dir() / "kernels" / name
     if not (path / "release").exists():
         (cache_dir() / "kernels").mkdir(exist_ok=True)

@@ -36,8 +36,13 @@ def plugin_headers():
                          "*/include/qemu/qemu-plugin.h"])
             if not (work / "qemu-plugin.h").exists():
                 raise SetupError(f"the source package of QEMU {version} has no qemu-plugin.h")
-            for deb in apt.fetch([f"libglib2.0-dev:{host_arch()}"]):
+            # Since Debian 13 libglib2.0-dev only names other packages, of which libgio-2.0-dev has the headers.
+            _, depends = apt.depends(f"libglib2.0-dev:{host_arch()}")
+            names = [n for n in ("libgio-2.0-dev",) if n in dict(depends)] or ["libglib2.0-dev"]
+            for deb in apt.fetch([f"{n}:{host_arch()}" for n in names]):
                 unpack(deb, work / "deb")
+            if not list((work / "deb").glob("usr/lib/*/glib-2.0/include/glibconfig.h")):
+                raise SetupError(f"{', '.join(names)} has no headers of GLib")
             (work / "glib").mkdir()
             for path in [work / "deb/usr/include/glib-2.0", *(work / "deb/usr/lib").glob("*/glib-2.0/include")]:
                 shutil.copytree(path, work / "glib", dirs_exist_ok=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The guest's root file system: Debian packages of the host's release for arm64, unpacked into a squashfs image.
+"""The guest's root file system: Debian packages for arm64, of the host's release or the kernel's if that is newer, unpacked into a squashfs image.
 
 Packages are unpacked, not installed: maintainer scripts do not run (that would need an emulated chroot and
 minutes). What a program needs of their effects (users, alternatives, merged /usr) is done here.
@@ -86,8 +86,8 @@ def _finish(root, debs):
         bundle.write_text("".join(c.read_text() for c in certs))
 
 
-def _build(names, final):
-    apt = AptRoot(host_suite())
+def _build(suite, names, final):
+    apt = AptRoot(suite)
     apt.update()
     say(f"guest image: resolving {len(names)} packages")
     debs = apt.resolve(names)
@@ -134,18 +134,19 @@ def _unpack_merged(deb, root, work):
     shutil.rmtree(stage)
 
 
-def rootfs(packages=()):
-    """The image with the base packages and these; made first if it is not in the cache."""
+def rootfs(packages=(), suite=None):
+    """The image with the base packages and these, of the host's release or another; made first if it is not in the cache."""
+    suite = suite or host_suite()
     extra = sorted(set(packages))
     for name in extra:
         if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]*(=[\w.+~:-]+)?", name):
             raise SetupError(f"'{name}' is not a package name")
     names = base_packages() + extra
-    key = hashlib.sha256("\n".join([LAYOUT, host_suite(), *names]).encode()).hexdigest()[:16]
-    final = cache_dir() / "rootfs" / f"{host_suite()}-{key}.squashfs"
+    key = hashlib.sha256("\n".join([LAYOUT, suite, *names]).encode()).hexdigest()[:16]
+    final = cache_dir() / "rootfs" / f"{suite}-{key}.squashfs"
     if not final.exists():
         final.parent.mkdir(exist_ok=True)
         with locked("apt"):
             if not final.exists():
-                _build(names, final)
+                _build(suite, names, final)
     return final
