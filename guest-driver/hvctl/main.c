@@ -121,7 +121,7 @@ int main(int argc, char **argv)
         .help_filter = help_filter,
     };
     const struct verb *verb;
-    char name[32];
+    static char name[32]; /* stays in argv */
     int first = 0;
 
     argp_err_exit_status = EXIT_USAGE;
