@@ -195,7 +195,9 @@ struct ord_trace_entry {
     uint64_t address;
     uint32_t cause; /* enum ord_cause, with number and address as said there */
     uint32_t number;
+    uint64_t argument[5]; /* SYSCALL: the second to the sixth one */
 };
+ORD_ASSERT(sizeof(struct ord_trace_entry) == 80);
 
 struct ord_ioc_trace {
     struct ord_ioc_head head;

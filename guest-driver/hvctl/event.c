@@ -11,7 +11,7 @@
 #define ESR_WNR      (1u << 6)
 #define EC_IABT_LOW  0x20
 #define EC_IABT_CUR  0x21
-#define EXPLAIN_SIZE 256
+#define EXPLAIN_SIZE 1024
 
 const char *event_access(const struct ord_trace_entry *entry)
 {
@@ -95,19 +95,47 @@ static void event_place(struct maps *maps, int32_t pid, uint64_t pc, char *text,
         snprintf(text, size, "0x%" PRIx64, pc);
 }
 
+/* write(1, 0xffff8120, 12) */
+static void event_call(const struct ord_trace_entry *entry, char *text, size_t size)
+{
+    const char *name = syscall_name(entry->number);
+    char argument[ARGS_TEXT_SIZE];
+    int count = args_count(entry);
+    size_t length;
+
+    if (name)
+        snprintf(text, size, "%s(", name);
+    else
+        snprintf(text, size, "call %" PRIu32 "(", entry->number);
+    for (int i = 0; i < count; i++) {
+        args_text(entry, i, argument, sizeof(argument));
+        length = strlen(text);
+        snprintf(text + length, size - length, "%s%s", i ? ", " : "", argument);
+    }
+    length = strlen(text);
+    snprintf(text + length, size - length, ")");
+}
+
+static json_t *args_json(const struct ord_trace_entry *entry)
+{
+    json_t *root = json_array();
+    char argument[ARGS_TEXT_SIZE];
+
+    for (int i = 0; i < args_count(entry); i++) {
+        args_text(entry, i, argument, sizeof(argument));
+        json_array_append_new(root, json_string(argument));
+    }
+    return root;
+}
+
 static void event_explain(struct maps *maps, int32_t pid, const struct ord_trace_entry *entry, char *text,
                           size_t size)
 {
-    const char *name;
     char signal[80];
 
     switch (entry->cause) {
     case ORD_CAUSE_SYSCALL:
-        name = syscall_name(entry->number);
-        if (name)
-            snprintf(text, size, "%s(0x%" PRIx64 ")", name, entry->address);
-        else
-            snprintf(text, size, "call %" PRIu32 "(0x%" PRIx64 ")", entry->number, entry->address);
+        event_call(entry, text, size);
         break;
     case ORD_CAUSE_FAULT:
     case ORD_CAUSE_NATIVE:
@@ -172,7 +200,7 @@ json_t *event_json(struct maps *maps, int32_t pid, int32_t tid, uint64_t start,
         name = syscall_name(entry->number);
         json_object_set_new(root, "syscall", name ? json_string(name) : json_null());
         json_object_set_new(root, "number", json_integer(entry->number));
-        json_object_set_new(root, "argument", hex(entry->address));
+        json_object_set_new(root, "arguments", args_json(entry));
         break;
     case ORD_CAUSE_FAULT:
     case ORD_CAUSE_NATIVE:

@@ -34,6 +34,11 @@ const struct map *maps_find(struct maps *maps, int32_t pid, uint64_t address);
 /* The last part of a file's name, or what is used in its place. */
 const char *map_name(const struct map *map);
 
+/* args.c: the arguments of a system call, each in words. */
+#define ARGS_TEXT_SIZE 256
+int args_count(const struct ord_trace_entry *entry);
+void args_text(const struct ord_trace_entry *entry, int i, char *text, size_t size);
+
 /* event.c */
 const char *event_access(const struct ord_trace_entry *entry); /* of a fault: "read", "write", "execute" */
 const char *event_exception(const struct ord_trace_entry *entry);

@@ -446,6 +446,13 @@ def test_trace_program(guest):
     # Whether the end of a handler is one depends on the timer, too.
     calls = [e["syscall"] for e in inner if e["cause"] == "syscall" and e["syscall"] != "rt_sigreturn"]
     assert calls == ["getppid"] * 7, inner
+    # Arguments by their types; the call of steady.c in front of its loop is as the source has it.
+    arguments = [(e["syscall"], e["arguments"]) for e in events if e["cause"] == "syscall"]
+    assert arguments[-1] == ("exit_group", ["0"]) and ("getppid", []) in arguments, arguments
+    flags = "MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE"
+    assert ("mmap", ["NULL", str(6 * 4096), "PROT_READ|PROT_WRITE", flags, "-1", "0"]) in arguments, arguments
+    assert ["AT_FDCWD", "O_RDONLY|O_CLOEXEC"] in [[a[0], a[2]] for c, a in arguments if c == "openat"], arguments
+    assert ["1", "SIGALRM"] == [[a[0] for c, a in arguments if c == "write"][-1], [a[0] for c, a in arguments if c == "rt_sigaction"][0]], arguments
     faults = [e for e in inner if e["cause"] in ("fault", "native") and e["mapping"] == "anonymous memory"]
     addresses = [int(e["address"], 16) for e in faults]
     assert len(faults) == 5 and [a - addresses[0] for a in addresses] == [i * 4096 for i in range(5)], faults

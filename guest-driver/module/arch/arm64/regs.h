@@ -4,6 +4,7 @@
 #define HVDETACH_ARCH_REGS_H
 
 #include <linux/sched.h>
+#include <linux/string.h>
 #include <asm/ptrace.h>
 #include <outrider/detach.h>
 #include <outrider/ioctl.h>
@@ -26,6 +27,8 @@ static inline void hvd_arch_note(const struct ord_frame *frame, u32 event, struc
 	entry->pc = frame->pc;
 	entry->number = call ? frame->x[8] : frame->esr;
 	entry->address = call ? frame->x[0] : frame->far;
+	if (call)
+		memcpy(entry->argument, &frame->x[1], sizeof(entry->argument));
 }
 
 /*
