@@ -304,6 +304,23 @@ def check_versions(top, _build):
     return bad
 
 
+def check_claims(top, _build):
+    """doc/tests.md names tests that exist, and each file of tests/e2e."""
+    bad = []
+    text = (top / "doc/tests.md").read_text()
+    for name, case in re.findall(r"`(test_\w+\.py)(?:::(\w+))?`", text):
+        path = top / "tests/e2e" / name
+        if not path.is_file():
+            bad.append(f"doc/tests.md: there is no tests/e2e/{name}")
+        elif case and not re.search(rf"^def {case}\(", path.read_text(), re.M):
+            bad.append(f"doc/tests.md: {name} has no {case}()")
+    bad += [f"doc/tests.md: there is no {path}" for path in re.findall(r"`(tests/[\w/.-]+\.\w+)`", text) if not (top / path).is_file()]
+    for path in sorted((top / "tests/e2e").glob("test_*.py")):
+        if f"`{path.name}" not in text:
+            bad.append(f"doc/tests.md: no claim of tests/e2e/{path.name}")
+    return bad
+
+
 CHECKS = {
     "format": check_format,
     "licence": check_licence,
@@ -316,4 +333,5 @@ CHECKS = {
     "whitespace": check_whitespace,
     "library": check_library,
     "versions": check_versions,
+    "claims": check_claims,
 }

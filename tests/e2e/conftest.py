@@ -12,7 +12,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from hvctl import Hvctl  # noqa: E402
-from machine import Guest  # noqa: E402
+from machine import TOP, Guest  # noqa: E402
+
+sys.path.insert(0, str(TOP / "ci"))
+from outrider import kernels  # noqa: E402
 
 # Of an emulator on a busy machine, or of any module built out of tree.
 HARMLESS = re.compile(
@@ -32,16 +35,38 @@ LONG = os.environ.get("OUTRIDER_STRESS") == "all"
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than half a minute")
-    config.addinivalue_line("markers", "first_kernel: runs on 6.1 alone unless OUTRIDER_KERNELS=all")
+    config.addinivalue_line("markers", "kernels(name, …): which of its parameter's kernels a test is for by default; else 6.1 alone")
+
+
+# Tests that use one of these guests are for one worker, which boots it once; these come first, since they take longest.
+GROUPS = {"_riders": "riders", "two": "two", "_two_cores": "two", "soaked": "two", "shared": "shared", "unlimited": "unlimited",
+          "_booted": "systemd", "checked": "bench", "_kernel": "kernels"}  # fmt: skip
+
+
+def _kernel(item):
+    """The kernel that is a parameter of a test."""
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return next((value for value in values if value in kernels.NAMES), "6.1")
+
+
+def _group(item):
+    return next((f"{name}-{_kernel(item)}" for fixture, name in GROUPS.items() if fixture in item.fixturenames), None)
+
+
+def _by_default(item):
+    mark = item.get_closest_marker("kernels")
+    return _kernel(item) in (mark.args if mark else ("6.1",))
 
 
 def pytest_collection_modifyitems(config, items):
-    """Not every test of every kernel fits into one run."""
-    if os.environ.get("OUTRIDER_KERNELS") == "all":
-        return
-    other = [i for i in items if i.get_closest_marker("first_kernel") and {"6.12", "rt"} & set(map(str, i.callspec.params.values()))]
-    config.hook.pytest_deselected(items=other)
-    items[:] = [i for i in items if i not in set(other)]
+    """One kernel shows a claim, unless it is about kernels. (OUTRIDER_KERNELS=all: each does.)"""
+    if os.environ.get("OUTRIDER_KERNELS") != "all":
+        config.hook.pytest_deselected(items=[i for i in items if not _by_default(i)])
+        items[:] = [i for i in items if _by_default(i)]
+    for item in items:
+        if _group(item):
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda i: _group(i) is None)
 
 
 def pytest_runtest_logreport(report):
@@ -94,6 +119,28 @@ def _riders(request):
     guest = Guest("--kernel", request.param, "--smp", "10", "--host-cores", "2-9", "--packages", PACKAGES)
     yield guest
     guest.close()
+
+
+@pytest.fixture(scope="session")
+def two_host_cores():
+    """Guests with two host cores, one for each kernel: a function that gives the one of a kernel."""
+    guests = {}
+
+    def guest(kernel):
+        if kernel not in guests:
+            guests[kernel] = Guest("--host-cores", "2-3", "--kernel", kernel)
+        return guests[kernel].start()
+
+    yield guest
+    for made in guests.values():
+        made.close()
+
+
+@pytest.fixture(params=["6.1", "6.12", "rt"])
+def two(request, two_host_cores):
+    guest = two_host_cores(request.param)
+    guest.ok("modprobe hvdetach; dmesg -C")
+    return guest
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ def normal(text):
     return {re.sub(r"0x[0-9a-f]+|\d+", "N", line) for line in lines if line and not HARMLESS.search(line)}
 
 
-@pytest.mark.first_kernel
 @pytest.mark.parametrize("kernel", ["6.1", "6.12", "rt"])
 def test_no_new_messages(kernel):
     """The same kernel says nothing that it does not say on the bare machine."""

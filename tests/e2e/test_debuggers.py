@@ -83,7 +83,6 @@ def test_gdb_registers(riders):
     assert "x20 0x2020 d5 2.5 x28 0x111111110000001c\nPASS" in out and "status 0" in out, out
 
 
-@pytest.mark.first_kernel
 @EACH
 def test_gdb_steps(riders):
     """Single steps go through the loop, instruction by instruction, and each counts once in memory."""
@@ -121,7 +120,6 @@ def test_gdb_breakpoints(riders):
     assert re.search(r"#1 .* functions", out) and "rides on" in out and "status 0" in out and "PASS" in out, out
 
 
-@pytest.mark.first_kernel
 @EACH
 def test_gdb_watchpoint(riders):
     """A hardware watchpoint triggers at each change, with the old and the new value."""
@@ -163,7 +161,6 @@ def test_attached_while_watched(riders):
     assert after > before, out
 
 
-@pytest.mark.first_kernel
 @EACH
 def test_gdb_interrupts(riders):
     """Between `continue` and Ctrl-C the thread of a debugged program rides; then its registers are right."""
@@ -213,7 +210,6 @@ def test_gdb_rides(riders):
     assert "$1 = 10" in out and "rides on" in out, out
 
 
-@pytest.mark.first_kernel
 @EACH
 def test_core_dumps(riders):
     """gcore's dump of a thread that rides on, and the kernel's when it is killed: registers and memory are right."""
@@ -328,7 +324,6 @@ def table(text):
     return {name: (int(count), int(errors or 0)) for count, errors, name in rows}
 
 
-@pytest.mark.first_kernel
 @EACH
 def test_strace_counts(riders):
     """strace -c counts the same calls, with as many errors, detached as attached."""

@@ -7,7 +7,7 @@ import re
 import pytest
 from conftest import kernel_warnings
 from hvctl import Hvctl
-from machine import TOP, Guest
+from machine import TOP
 
 FAILED = 125  # hvctl itself, not the program
 NO_VERDICT = 3  # of check
@@ -33,11 +33,9 @@ wait_ps() {
 """
 
 
-@pytest.fixture(scope="module")
-def _two_cores():
-    guest = Guest("--host-cores", "2-3")
-    yield guest
-    guest.close()
+@pytest.fixture
+def _two_cores(two_host_cores):
+    return two_host_cores("6.1")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from outrider import kernels  # noqa: E402
 
 ALL = os.environ.get("OUTRIDER_KERNELS") == "all"
 NAMES = kernels.NAMES if ALL else ("7",)
+pytestmark = pytest.mark.kernels(*NAMES)
 
 SMOKE = {
     "sha256sum": "hvctl run -- sha256sum /usr/bin/* >a; sha256sum /usr/bin/* >b; [ -s a ] && cmp a b",

@@ -59,13 +59,13 @@ def test_no_host_core():
     assert run.status == 0 and lines[0] == "4" and lines[1] == "125", run.explain()
 
 
-@pytest.mark.first_kernel
 @pytest.mark.parametrize("cpu", ["cortex-a72", "max"])
 @pytest.mark.parametrize("kernel", ["6.1", "6.12"])
 def test_processor(cpu, kernel):
     smoke("--cpu", cpu, "--kernel", kernel, cpus=3, host_cores=[3])
 
 
+@pytest.mark.kernels("6.12", "rt")
 @pytest.mark.parametrize("kernel", ["6.12", "rt"])
 def test_kernel(kernel):
     smoke("--kernel", kernel, cpus=3, host_cores=[3])

@@ -62,7 +62,7 @@ def test_openmp(riders):
 
 
 @EACH
-@pytest.mark.parametrize("program", ["openmp", pytest.param("clustalo", marks=pytest.mark.first_kernel)])
+@pytest.mark.parametrize("program", ["openmp", "clustalo"])
 def test_openmp_by_hvctl(riders, sequences, program):
     """`hvctl run` detaches all threads, or all but the first, each onto the next core of the list, and no other."""
     line = {"openmp": "openmp 1500 2>/tmp/err; cat /tmp/err", "clustalo": f"clustalo --threads=4 -i {sequences} --outfmt=clu --iter=1"}[program]

@@ -71,10 +71,8 @@ def test_named_only(shared, clean):
     )
 
 
-FIRST = pytest.mark.first_kernel
 
 
-@FIRST
 @pytest.mark.parametrize("half", ["0", str(CORE), f"0,{CORE}"])
 def test_programs(shared, clean, load, half):
     """The thread's Linux side on another CPU, on the very CPU that the thread keeps from running, on both."""
@@ -88,7 +86,7 @@ def test_programs(shared, clean, load, half):
     shared.ok(f"{run} -- sh -c 'i=0; while [ $i -lt 20 ]; do cat /proc/version | grep -q Linux || exit 1; i=$((i+1)); done'", timeout=600)
 
 
-@pytest.mark.parametrize("half", [pytest.param("0", marks=FIRST), str(CORE)])
+@pytest.mark.parametrize("half", ["0", str(CORE)])
 def test_recall(shared, clean, load, half):
     """Ended, stopped, moved and attached while it computes and Linux waits."""
     shared.ok(
@@ -102,14 +100,12 @@ def test_recall(shared, clean, load, half):
     )
 
 
-@FIRST
 def test_two_threads(shared, clean, load):
     """Detached threads share what the budget leaves them."""
     run = f"hvctl run --shared --core {CORE}"
     shared.ok(f"{run} -- regs-intact 100 & a=$!; {run} -- fp-heavy 20 & b=$!; {run} --prio 200 -- regs-intact 100 && wait $a && wait $b", timeout=600)
 
 
-@FIRST
 def test_sleeps(shared, clean, load):
     """Sleeps that the hypervisor serves: the thread goes before Linux as soon as its time has come."""
     shared.ok(
@@ -119,7 +115,6 @@ def test_sleeps(shared, clean, load):
     assert stat["core"] == CORE and stat["stats"]["sleeps"] >= 490 and stat["stats"]["syscalls"] < 100, stat
 
 
-@FIRST
 def test_budget(shared, clean):
     """A loop for longer than Linux's watchdogs wait (20 s for soft lockups, 21 s for RCU): Linux goes on, and says nothing."""
     out = shared.ok(

@@ -6,26 +6,23 @@ import re
 
 import pytest
 from machine import BENCH
-from test_threads import clean, two  # noqa: F401
+from test_threads import ALSO_RT, clean
 
 
-FIRST = pytest.mark.first_kernel
 
 
-@pytest.mark.parametrize("part", [pytest.param("results", marks=FIRST), pytest.param("host", marks=FIRST), "signals", pytest.param("clock 400", marks=FIRST), "seccomp"])
-def test_sleeper(two, part):  # noqa: F811
+@pytest.mark.parametrize("part", ["results", "host", pytest.param("signals", marks=ALSO_RT), "clock 400", pytest.param("seccomp", marks=ALSO_RT)])
+def test_sleeper(two, part):
     print(two.ok(f"sleeper {part}", timeout=300))
     clean(two)
 
 
-@FIRST
-def test_time_namespace(two):  # noqa: F811
+def test_time_namespace(two):
     """Its clock is the thread's."""
     two.ok("unshare --time --monotonic 86400 --fork sleeper results; unshare --time --monotonic -1 --fork sleeper clock 50", timeout=300)
 
 
-@pytest.mark.first_kernel
-def test_traced(two):  # noqa: F811
+def test_traced(two):
     """strace sees every call of a thread that it traces."""
     trace = "strace -f -e trace=clock_nanosleep -o /tmp/strace"
     lines = two.ok(f"hvctl run -- {trace} sleeper calls 200 >/dev/null; cat /tmp/strace").splitlines()
@@ -41,7 +38,7 @@ def test_traced(two):  # noqa: F811
     )
 
 
-def test_cyclictest(two):  # noqa: F811
+def test_cyclictest(two):
     """Debian's, as it is: each wake-up of its thread is the hypervisor's, and no system call but the last goes to Linux."""
     two.ok(
         "(while :; do hackbench -g 2 -f 4 -l 200; done) >/dev/null 2>&1 & load=$!\n"
@@ -68,9 +65,8 @@ past() { for i in $(seq 3000); do n=$(sleeps); [ "${n:-0}" -gt $1 ] && return; k
 """
 
 
-@FIRST
 @pytest.mark.parametrize("how", ["", "-l"])
-def test_control_loop(two, how):  # noqa: F811
+def test_control_loop(two, how):
     """The 2016 paper's, a period of 1 ms, 10,000 times beside hackbench: each wake-up is the hypervisor's, none needs Linux."""
     two.ok(
         HACKBENCH + SLEEPS + f"hvctl run --core 2 -- {LOOP} {how} -n 0 -H /tmp/histogram >/tmp/out & pid=$!\n"
@@ -93,8 +89,7 @@ def test_control_loop(two, how):  # noqa: F811
     clean(two)
 
 
-@FIRST
-def test_control_loop_attached(two):  # noqa: F811
+def test_control_loop_attached(two):
     """The same program in Linux; with wrong options; ended by a signal; detached by itself."""
     for how in ("", "-l", "-l --core 2", "--core 2"):
         out = two.ok(f"{LOOP} {how} -n 500 -p 2000 -o /tmp/out", timeout=300)
@@ -113,8 +108,7 @@ def test_control_loop_attached(two):  # noqa: F811
     clean(two)
 
 
-@FIRST
-def test_libdetach(two):  # noqa: F811
+def test_libdetach(two):
     """Detached; where it may not be; under seccomp; and without Outrider's module."""
     two.ok("libdetach")
     user = "setpriv --reuid 65534 --regid 65534 --clear-groups $(command -v libdetach)"
@@ -135,15 +129,13 @@ echo $D >/sys/bus/amba/drivers_probe; rmmod hvdetach_uio; [ -e /sys/bus/amba/dri
 """
 
 
-@FIRST
-def test_interrupt(two):  # noqa: F811
+def test_interrupt(two):
     """A device's interrupts, by UIO and in a detached thread; both threads may ask for it, one has it."""
     two.ok(UIO + "rtc-alarm /dev/uio0 3; s=$?" + NO_UIO, timeout=300)
     clean(two)
 
 
-@FIRST
-def test_interrupt_once(two):  # noqa: F811
+def test_interrupt_once(two):
     """A level is one interrupt to Linux, however long the program takes to acknowledge it; Linux's own devices have a few meanwhile."""
     begin = "cd /sys/kernel/tracing; echo p:outrider/spi handle_fasteoi_irq >kprobe_events; echo 1 >events/outrider/enable\n"
     end = "; s=$?; cat kprobe_profile; echo 0 >events/outrider/enable; echo >kprobe_events"
@@ -153,8 +145,7 @@ def test_interrupt_once(two):  # noqa: F811
     clean(two)
 
 
-@FIRST
-def test_interrupt_goes_back(two):  # noqa: F811
+def test_interrupt_goes_back(two):
     """Its thread is killed while it waits; its device is taken away."""
     two.ok(
         UIO + "rtc-alarm /dev/uio0 1000 detached & pid=$!\n"

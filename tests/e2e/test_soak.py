@@ -8,7 +8,6 @@ import time
 import pytest
 from conftest import kernel_warnings
 from hvctl import Hvctl
-from machine import Guest
 
 SECONDS = int(os.environ.get("OUTRIDER_SOAK", 60))
 SEED = int(os.environ.get("OUTRIDER_SEED", time.time_ns() % 1000000007))
@@ -22,12 +21,10 @@ HOTPLUG = re.compile(
 )
 
 
-@pytest.fixture(scope="module")
-def soaked():
+@pytest.fixture
+def soaked(two_host_cores):
     """A guest with two CPUs and two host cores, and room for threads to wait for one another."""
-    guest = Guest("--host-cores", "2-3")
-    yield guest.start()
-    guest.close()
+    return two_host_cores("6.1")
 
 
 def memory_of_module(guest):

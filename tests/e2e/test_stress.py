@@ -199,9 +199,7 @@ def compare(guest, work):
     assert not wrong, "\n".join(wrong)
 
 
-# The kernels, and of which classes the first stressors run on them by default.
-FIRST = {"6.1": list(STRESSORS), "6.12": ["vm", "signal"], "rt": ["signal"]}
-CASES = [(kernel, name) for kernel, names in FIRST.items() for name in STRESSORS if LONG or name in names]
+CASES = [(kernel, name) for kernel in ("6.1", "6.12", "rt") for name in STRESSORS]
 
 
 @pytest.mark.parametrize("_riders, name", CASES, indirect=["_riders"])

@@ -52,7 +52,6 @@ KERNELS = pytest.mark.parametrize("kernel", ["6.1", "6.12", "rt"])
 
 
 @KERNELS
-@pytest.mark.first_kernel
 def test_samples_are_complete(boot, kernel):
     """The example: each sample of the task arrives in Linux's file, in order, and none was taken before its time."""
     guest = boot(
@@ -72,7 +71,6 @@ def test_samples_are_complete(boot, kernel):
 
 
 @KERNELS
-@pytest.mark.first_kernel
 def test_channel(boot, kernel):
     """The device in all ways, by a program in Linux and detached; the module goes and comes back."""
     guest = boot(

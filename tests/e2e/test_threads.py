@@ -3,28 +3,20 @@
 
 import pytest
 
-from machine import Guest
-
-
-@pytest.fixture(scope="module", params=["6.1", "6.12", "rt"])
-def two(request):
-    """A guest with two host cores."""
-    guest = Guest("--host-cores", "2-3", "--kernel", request.param)
-    guest.start()
-    guest.ok("modprobe hvdetach; dmesg -C")
-    yield guest
-    guest.close()
+ALSO_RT = pytest.mark.kernels("6.1", "rt")
 
 
 def clean(guest):
     assert guest.ok("dmesg -l warn,err,crit,alert,emerg | grep -v 'hrtimer: interrupt took'; true") == ""
 
 
+@ALSO_RT
 def test_remote(two):
     two.ok("remote 60", timeout=400)
     clean(two)
 
 
+@ALSO_RT
 def test_sigdebug(two):
     two.ok("sigdebug 64", timeout=300)
     clean(two)
@@ -38,7 +30,6 @@ exec "$@"
 """
 
 
-@pytest.mark.first_kernel
 def test_sysfs_wrapper(two):
     """The wrapper script of the papers, with nothing but its path changed."""
     wrapper = two.put("wrapper", WRAPPER)
@@ -57,7 +48,6 @@ def test_sysfs_wrapper(two):
     clean(two)
 
 
-@pytest.mark.first_kernel
 def test_unprivileged(two):
     """Everybody may look; a file that is open for writing, or CAP_SYS_NICE, is needed to detach."""
     nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all"
@@ -128,7 +118,6 @@ def test_shared_core(two):
     clean(two)
 
 
-@pytest.mark.first_kernel
 def test_remote_by_tracepoint(two):
     """Kernels without ftrace have to do with the tracepoint."""
     two.ok("rmmod hvdetach; modprobe hvdetach use_tracepoint=1; remote 20; detach-cycle 50", timeout=400)
