@@ -3,11 +3,13 @@
 
 import pytest
 
+from conftest import kernel_warnings
+
 ALSO_RT = pytest.mark.kernels("6.1", "rt")
 
 
 def clean(guest):
-    assert guest.ok("dmesg -l warn,err,crit,alert,emerg | grep -v 'hrtimer: interrupt took'; true") == ""
+    assert kernel_warnings(guest) == []
 
 
 @ALSO_RT
