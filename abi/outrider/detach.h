@@ -197,7 +197,8 @@ struct ord_stats {
     uint64_t sleeps;     /* waits for a time that the hypervisor served to their end */
     uint64_t sleep_end;  /* counter at which the last one was due; 0: when it began, it was over */
     uint64_t waiting;    /* not 0: it waits in the hypervisor now */
-    uint64_t reserved[3];
+    uint64_t run_time;   /* ticks that it has executed; negative: add the counter, it executes now */
+    uint64_t reserved[2];
 };
 ORD_ASSERT(sizeof(struct ord_stats) == 128);
 

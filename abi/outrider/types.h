@@ -17,7 +17,7 @@
 
 /* Version of everything in abi/: major changes break, minor changes add (abi/CHANGES.md). */
 #define ORD_ABI_MAJOR   1
-#define ORD_ABI_MINOR   1
+#define ORD_ABI_MINOR   2
 #define ORD_ABI_VERSION ((ORD_ABI_MAJOR << 16) | ORD_ABI_MINOR)
 
 #define ORD_PAGE_SIZE 4096

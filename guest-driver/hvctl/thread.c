@@ -23,6 +23,7 @@ static const struct counter {
     {"preempted", "preempted by others", offsetof(struct ord_stats, preempted)},
     {"throttled", "budget used up", offsetof(struct ord_stats, throttled)},
     {"sleeps", "sleeps served", offsetof(struct ord_stats, sleeps)},
+    {"run_time", "ticks executed", offsetof(struct ord_stats, run_time)},
 };
 
 #define COUNTER_COUNT (sizeof(counters) / sizeof(counters[0]))

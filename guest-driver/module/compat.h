@@ -7,9 +7,11 @@
 #ifndef HVDETACH_COMPAT_H
 #define HVDETACH_COMPAT_H
 
+#include <linux/cgroup.h>
 #include <linux/hrtimer.h>
 #include <linux/mm_types.h>
 #include <linux/platform_device.h>
+#include <linux/posix-timers.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/coredump.h>
@@ -99,6 +101,57 @@ static inline struct user_namespace *hvd_exec_user_ns(struct task_struct *task)
 	return task->mm->user_ns;
 }
 #endif
+
+/*
+ * Is a task asleep and off its CPU, so that it stays so while its pi_lock is held, as it is? As
+ * try_to_wake_up() asks. 6.12: who sleeps may stay in its run queue for a while, marked.
+ */
+static inline bool hvd_task_is_blocked(struct task_struct *task)
+{
+	if (READ_ONCE(task->__state) == TASK_RUNNING)
+		return false;
+	if (READ_ONCE(task->on_rq)) {
+#ifdef HVD_HAVE_SCHED_DELAYED
+		if (!READ_ONCE(task->se.sched_delayed))
+#endif
+			return false;
+	}
+	smp_rmb();
+	return !smp_load_acquire(&task->on_cpu);
+}
+
+#ifdef CONFIG_CGROUPS
+/* What a cgroup has used on this CPU. 6.16: has a structure of its own. */
+static inline struct cgroup_base_stat *hvd_cgroup_stat(struct cgroup *cgroup)
+{
+#ifdef HVD_HAVE_RSTAT_BASE
+	return &this_cpu_ptr(cgroup->rstat_base_cpu)->bstat;
+#else
+	return &this_cpu_ptr(cgroup->rstat_cpu)->bstat;
+#endif
+}
+#endif
+
+/*
+ * Looks for timers of current's CPU time, and of its process's, that are due, and sends their signals: what
+ * the tick makes a task do on its way to user mode. False: that has been asked for, and not been done yet.
+ */
+static inline bool hvd_cpu_timers_run(void)
+{
+#ifdef CONFIG_POSIX_CPU_TIMERS_TASK_WORK
+	struct posix_cputimers_work *work = &current->posix_cputimers_work;
+	bool queued;
+
+	local_irq_disable(); /* the tick queues it */
+	queued = work->scheduled;
+	work->scheduled = true;
+	local_irq_enable();
+	if (queued)
+		return false;
+	work->work.func(&work->work);
+#endif
+	return true;
+}
 
 /*
  * Waits until no task executes in module text outside of RCU: the tail of a task_work callback, which

@@ -27,8 +27,10 @@ static void event_wake(u32 context)
 	rcu_read_lock();
 	t = rcu_dereference(hvd_contexts[context]);
 	/* Only a sleeper asks: it has set the word before the hypervisor set the bit. */
-	if (t && READ_ONCE(t->frame->wait))
+	if (t && READ_ONCE(t->frame->wait)) {
+		hvd_cputime_charge(t);
 		wake_up_process(t->task);
+	}
 	rcu_read_unlock();
 }
 

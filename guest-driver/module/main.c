@@ -50,6 +50,7 @@ static int main_probe(struct platform_device *pdev)
 {
 	int err;
 
+	hvd_cputime_init();
 	err = hvd_thread_init();
 	if (err)
 		return err;
@@ -109,6 +110,7 @@ static HVD_REMOVE_TYPE main_remove(struct platform_device *pdev)
 	hvd_probe_exit();
 	hvd_event_exit();
 	hvd_thread_exit();
+	hvd_cputime_exit();
 	hvd_text_quiesce();
 	HVD_REMOVE_RETURN;
 }

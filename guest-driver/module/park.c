@@ -88,7 +88,8 @@ static bool park_run(struct hvd_thread *t)
 	long status;
 
 	WRITE_ONCE(t->state, ORD_THREAD_DETACHED);
-	smp_mb(); /* pairs with hvd_thread_stop_all() */
+	smp_mb(); /* pairs with hvd_thread_stop_all(), cputime_expired() */
+	hvd_cputime_watch();
 	if (READ_ONCE(t->flags) & BIT(HVD_MOVE))
 		hvd_thread_move_now(t);
 	if (park_wanted(t))
@@ -96,6 +97,7 @@ static bool park_run(struct hvd_thread *t)
 
 	hvd_debug_point_sleep(HVD_POINT_RUN);
 	hvd_trace_end(t, hvd_arch_counter());
+	hvd_cputime_begin(t);
 	/* Written here as well: the hypervisor takes the frame over on another core, a moment later. */
 	WRITE_ONCE(t->frame->event, ORD_EVENT_RUNNING);
 	status = hvd_call_run(t->context);
@@ -164,6 +166,7 @@ static void park_wait(struct hvd_thread *t)
 
 sleep:
 	for (;;) {
+		hvd_cputime_note(t);
 		/*
 		 * Plain TASK_INTERRUPTIBLE: a freezable sleep would be frozen without being woken. Before the
 		 * wait word: a CPU that goes offline wakes those which wait for it, and that must not be in
@@ -283,6 +286,7 @@ static void park(struct hvd_thread *t)
 		park_wait(t);
 		event = park_event(t);
 		time = hvd_arch_counter();
+		hvd_cputime_end(t);
 		recalled = event == ORD_EVENT_RECALLED || event == ORD_EVENT_INTERRUPTED;
 		hvd_debug_point_sleep(HVD_POINT_EVENT);
 		if (event == ORD_EVENT_FAULT)

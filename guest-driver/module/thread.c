@@ -178,6 +178,7 @@ void hvd_thread_record(struct hvd_thread *t, struct ord_ioc_thread *record)
 	memcpy(record->cause_count, t->trace.count, sizeof(record->cause_count));
 	memcpy(record->cause_ticks, t->trace.ticks, sizeof(record->cause_ticks));
 	record->stats = t->frame->stats;
+	record->stats.run_time = hvd_cputime_total(t);
 }
 
 /**

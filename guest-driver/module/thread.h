@@ -37,17 +37,18 @@
 
 /* Bits of hvd_thread.flags, which are set and cleared atomically. */
 enum hvd_flag {
-	HVD_QUEUED,    /* the task_work is queued and has not begun */
-	HVD_ENDED,     /* no longer detached; frees itself when the last reference goes */
-	HVD_DESTROYED, /* the hypervisor was told to forget the context */
-	HVD_LEAKED,    /* but did not: its frame stays allocated */
-	HVD_DROPPED,   /* a park was given up since the last native return: the timer must bring it back */
-	HVD_TIMER,     /* the queued park comes from the re-capture timer */
-	HVD_REJECTED,  /* the hypervisor does not take this thread: stays in Linux, said so in the log */
-	HVD_PARKING,   /* in park(): registers may be elsewhere, only the thread itself can end this */
-	HVD_LEAVE,     /* to be attached for good: it ends itself when it leaves park() */
-	HVD_CHECK,     /* what it may be served has changed: it comes out of its core for that */
-	HVD_MOVE,      /* to be moved to another core or priority: it comes out of its core for that */
+	HVD_QUEUED,     /* the task_work is queued and has not begun */
+	HVD_ENDED,      /* no longer detached; frees itself when the last reference goes */
+	HVD_DESTROYED,  /* the hypervisor was told to forget the context */
+	HVD_LEAKED,     /* but did not: its frame stays allocated */
+	HVD_DROPPED,    /* a park was given up since the last native return: the timer must bring it back */
+	HVD_TIMER,      /* the queued park comes from the re-capture timer */
+	HVD_REJECTED,   /* the hypervisor does not take this thread: stays in Linux, said so in the log */
+	HVD_PARKING,    /* in park(): registers may be elsewhere, only the thread itself can end this */
+	HVD_LEAVE,      /* to be attached for good: it ends itself when it leaves park() */
+	HVD_CHECK,      /* what it may be served has changed: it comes out of its core for that */
+	HVD_CPU_TIMERS, /* a timer of its CPU time, or of its process's, is due */
+	HVD_MOVE,       /* to be moved to another core or priority: it comes out of its core for that */
 };
 
 struct hvd_file;
@@ -78,6 +79,16 @@ struct hvd_trace {
 	u32 warnings;
 };
 
+/* cputime.c: the thread's own while it is awake; otherwise under its task's pi_lock. */
+struct hvd_cputime {
+	u64 seen;               /* ticks of run_time that have been accounted for */
+	u64 owed;               /* ticks of these that are still to be added */
+	u64 cgroup;             /* ns that the task has and its cgroup has not */
+	unsigned long switches; /* of its kernel side, when it was last awake */
+	struct hrtimer timer;
+	bool settling;
+};
+
 struct hvd_thread {
 	struct hlist_node node; /* in the hash, by task */
 	struct task_struct *task;
@@ -93,6 +104,7 @@ struct hvd_thread {
 	struct hvd_trace trace;
 	struct hvd_identity identity;
 	DECLARE_BITMAP(irqs, HVD_IRQS); /* irq.c: granted to it */
+	struct hvd_cputime cputime;
 
 	/* park.c */
 	struct callback_head work;
@@ -175,6 +187,27 @@ bool hvd_park_queue_locked(struct hvd_thread *t);
 
 /* park.c */
 void hvd_park_init(struct hvd_thread *t);
+
+/*
+ * For how long a thread has executed on host cores, in ticks: as of now, also while it executes. In an RCU
+ * read-side section.
+ */
+static inline u64 hvd_cputime_total(struct hvd_thread *t)
+{
+	s64 time = READ_ONCE(t->frame->stats.run_time);
+
+	return time < 0 ? time + hvd_arch_counter() : time;
+}
+
+/* cputime.c */
+bool hvd_cputime_charge(struct hvd_thread *t);
+void hvd_cputime_begin(struct hvd_thread *t);
+void hvd_cputime_note(struct hvd_thread *t);
+void hvd_cputime_end(struct hvd_thread *t);
+void hvd_cputime_watch(void);
+void hvd_cputime_thread_init(struct hvd_thread *t);
+void hvd_cputime_init(void);
+void hvd_cputime_exit(void);
 
 /* capture.c */
 void hvd_capture_save(struct hvd_thread *t, struct pt_regs *regs);

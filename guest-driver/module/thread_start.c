@@ -101,6 +101,7 @@ struct hvd_thread *hvd_thread_alloc(void)
 	init_completion(&t->ended);
 	hvd_recapture_init(t);
 	hvd_park_init(t);
+	hvd_cputime_thread_init(t);
 	hvd_fault_forget(t);
 	return t;
 }

@@ -147,9 +147,14 @@ struct thread *scheduler_leave(struct core *c)
             round = 0; /* which takes interrupts */
             continue;
         }
-        if (c->slice_armed || has_peers(c, t) || (c->running != t && c->running))
+        bool turns = c->slice_armed || has_peers(c, t);
+        if (c->running != t) {
+            if (turns || c->running)
+                turn(c, t);
+            thread_set_running(c, t);
+        } else if (turns) {
             turn(c, t);
-        c->running = t;
+        }
         body_resume(t);
         arch_thread_load(t);
         c->current = t;

@@ -2,7 +2,9 @@
 #include "thread.h"
 
 #include "atomic.h"
+#include "context.h"
 #include "core.h"
+#include <arch/timer.h>
 
 void thread_init(struct thread *t, struct task *task, struct core *core, uint8_t prio)
 {
@@ -26,6 +28,23 @@ void thread_wake(struct thread *t)
     core_enqueue(t->core, t);
 }
 
+/*
+ * Contexts' time is one word, so that a guest that looks at it meanwhile sees all of it: it is less than the
+ * counter, and what is negative lacks the counter.
+ */
+void thread_set_running(struct core *c, struct thread *t)
+{
+    struct context *old = c->running ? c->running->context : NULL;
+
+    if (c->running == t)
+        return;
+    c->running = t;
+    if (old)
+        old->frame->stats.run_time = old->stats.run_time += arch_counter_relaxed();
+    if (t && t->context)
+        t->context->frame->stats.run_time = t->context->stats.run_time -= arch_counter_relaxed();
+}
+
 void thread_block(struct thread *t)
 {
     if (t->state != THREAD_READY)
@@ -34,7 +53,7 @@ void thread_block(struct thread *t)
     core_dequeue(t->core, t);
     t->slice_left = 0;
     if (t->core->running == t)
-        t->core->running = NULL;
+        thread_set_running(t->core, NULL);
 }
 
 void thread_set_prio(struct thread *t, uint8_t prio)

@@ -11,6 +11,11 @@ uint64_t arch_counter(void)
     return sysreg_read(cntpct_el0);
 }
 
+uint64_t arch_counter_relaxed(void)
+{
+    return sysreg_read(cntpct_el0);
+}
+
 uint64_t arch_counter_hz(void)
 {
     return sysreg_read(cntfrq_el0);

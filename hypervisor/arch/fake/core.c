@@ -136,6 +136,11 @@ uint64_t arch_counter(void)
     return fake.counter;
 }
 
+uint64_t arch_counter_relaxed(void)
+{
+    return fake.counter;
+}
+
 uint64_t arch_counter_hz(void)
 {
     return 1000000;

@@ -6,6 +6,8 @@
 #include <types.h>
 
 uint64_t arch_counter(void);
+/* May be read a few instructions early: for statistics. */
+uint64_t arch_counter_relaxed(void);
 uint64_t arch_counter_hz(void);
 /* Interrupt at that counter value, at once if it is past: calls timer_expire(). */
 void arch_timer_set(uint64_t expires);

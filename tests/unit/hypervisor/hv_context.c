@@ -7,6 +7,7 @@
 #include "fixture.h"
 
 #include "string.h"
+#include "wait.h"
 #include <arch/thread.h>
 
 static struct vm *vm, *other;
@@ -360,6 +361,73 @@ static uint64_t slice(void)
     return 1000000 / 1000 * CORE_SLICE_MS; /* of the fake's counter */
 }
 
+/* As a guest computes it from the one word that it sees. */
+static uint64_t run_time(uint32_t i)
+{
+    int64_t time = (int64_t)frame(i)->stats.run_time;
+
+    return (uint64_t)(time < 0 ? time + (int64_t)fake.counter : time);
+}
+
+static void expect_times(uint64_t time0, uint64_t time1)
+{
+    CHECK_EQUAL(run_time(0), time0);
+    CHECK_EQUAL(run_time(1), time1);
+}
+
+/* Counted is what a context executes: not what it waits, on no side. */
+static void test_run_time(void)
+{
+    start();
+    struct thread *a = share(0, 2, 10), *b = share(1, 2, 20);
+    struct context *first = vm->context[0];
+
+    fake.counter = 1000000;
+    expect_times(0, 0);
+    CHECK(context_run(vm, 0) == ORD_OK);
+    fake.counter += 5; /* the core has not seen it yet */
+    expect_times(0, 0);
+    CHECK(host(2) == a);
+    fake.counter += 7;
+    expect_times(7, 0);
+    CHECK(host(2) == a); /* in and out of the hypervisor: goes on */
+    fake.counter += 10;
+    expect_times(17, 0);
+    /* Another one of its core goes first. */
+    CHECK(context_run(vm, 1) == ORD_OK && host(2) == b);
+    fake.counter += 100;
+    expect_times(17, 100);
+    host_event(vm->context[1], ORD_EVENT_SYSCALL);
+    fake.counter += 3;
+    expect_times(17, 100);
+    CHECK(host(2) == a);
+    fake.counter += 20;
+    expect_times(37, 100);
+    /* A wait in the hypervisor. */
+    on_core(2)->mode = CORE_HYP;
+    CHECK(wait_counter(first, fake.counter + 50) && !host(2));
+    fake.counter += 50;
+    expect_times(37, 100);
+    CHECK(host(2) == a);
+    fake.counter += 1;
+    expect_times(38, 100);
+    CHECK(context_recall(vm, 0) == ORD_OK && !host(2) && frame(0)->event == ORD_EVENT_RECALLED);
+    fake.counter += 1000;
+    expect_times(38, 100);
+    /* Recalled while the other one executes. */
+    CHECK(context_run(vm, 0) == ORD_OK && host(2) == a && context_run(vm, 1) == ORD_OK && host(2) == b);
+    fake.counter += 4;
+    CHECK(context_recall(vm, 0) == ORD_OK && host(2) == b);
+    fake.counter += 4;
+    expect_times(38, 108);
+    /* What is in the frame is nothing to the hypervisor; with the VM, time stops. */
+    frame(1)->stats.run_time = ~0ull;
+    vm_stop(vm);
+    CHECK(!host(2));
+    fake.counter += 9;
+    CHECK(frame(1)->stats.run_time == 108 && vm->context[1]->stats.run_time == 108);
+}
+
 /* Who runs when, who is armed when. */
 static void test_turns(void)
 {
@@ -491,6 +559,7 @@ int main(void)
     test_case("virtual exception", test_virtual_exception);
     test_case("preempted", test_preempted);
     test_case("shared cores", test_shared);
+    test_case("run time", test_run_time);
     test_case("turns on a shared core", test_turns);
     test_case("no turn ends on an idle core", test_turn_idle);
     test_case("VM stopped", test_stop);

@@ -54,6 +54,9 @@ void hvd_arch_save(struct hvd_thread *t, struct pt_regs *regs)
 	frame->cntkctl_el1 = read_sysreg(cntkctl_el1);
 	frame->cpacr_el1 = CPACR_FPEN;
 	regs_save_pauth(frame);
+	/* The call that brought it here is over: whoever looks at the parked thread is not to take it for
+	 * hung. */
+	regs->syscallno = NO_SYSCALL;
 }
 
 /**
