@@ -27,8 +27,15 @@
 
 #define UIO_NAME "outrider-uio"
 
+/* One for each time that a device was opened: a device's number says little, it is used again. */
+struct uio_opened {
+	struct list_head list;
+	struct inode *inode; /* as long as it is open */
+};
+
 struct uio_one {
 	struct list_head list;
+	struct list_head opened;
 	struct uio_info info;
 	spinlock_t lock;
 	bool masked;
@@ -65,16 +72,58 @@ static int uio_control(struct uio_info *info, s32 on)
 	return 0;
 }
 
+static int uio_open(struct uio_info *info, struct inode *inode)
+{
+	struct uio_one *one = info->priv;
+	struct uio_opened *opened = kmalloc(sizeof(*opened), GFP_KERNEL_ACCOUNT);
+
+	if (!opened)
+		return -ENOMEM;
+	opened->inode = inode;
+	mutex_lock(&uio_lock);
+	list_add(&opened->list, &one->opened);
+	mutex_unlock(&uio_lock);
+	return 0;
+}
+
+/* With the lock held. */
+static struct uio_opened *uio_find(struct uio_one *one, const struct inode *inode)
+{
+	struct uio_opened *opened;
+
+	list_for_each_entry(opened, &one->opened, list)
+	{
+		if (opened->inode == inode)
+			return opened;
+	}
+	return NULL;
+}
+
+/* Not called for what is still open when the device goes. */
+static int uio_release(struct uio_info *info, struct inode *inode)
+{
+	struct uio_opened *opened;
+
+	mutex_lock(&uio_lock);
+	opened = uio_find(info->priv, inode);
+	if (opened)
+		list_del(&opened->list);
+	mutex_unlock(&uio_lock);
+	kfree(opened);
+	return 0;
+}
+
 static int uio_lookup(struct file *file)
 {
 	struct uio_one *one;
 	int irq = -EBADF;
 
-	if (!S_ISCHR(file_inode(file)->i_mode))
-		return -EBADF;
 	mutex_lock(&uio_lock);
-	list_for_each_entry(one, &uio_list, list) if (one->info.uio_dev->dev.devt == file_inode(file)->i_rdev)
-		irq = one->info.irq;
+	list_for_each_entry(one, &uio_list, list)
+	{
+		if (uio_find(one, file_inode(file)))
+			irq = one->info.irq;
+	}
 	mutex_unlock(&uio_lock);
 	return irq;
 }
@@ -117,12 +166,15 @@ static int uio_add(struct device *dev, const struct resource *res, int irq)
 	if (!one)
 		return -ENOMEM;
 	spin_lock_init(&one->lock);
+	INIT_LIST_HEAD(&one->opened);
 	one->info.name = UIO_NAME;
 	one->info.version = "1";
 	one->info.priv = one;
 	one->info.irq = irq;
 	one->info.handler = uio_interrupt;
 	one->info.irqcontrol = uio_control;
+	one->info.open = uio_open;
+	one->info.release = uio_release;
 	/*
 	 * Mask at once, as uio_pdrv_genirq does. Otherwise a level that is still there comes a second time;
 	 * if the program has been quicker by then and has unmasked it, that is an interrupt that nobody has
@@ -148,12 +200,14 @@ static int uio_add(struct device *dev, const struct resource *res, int irq)
 static void uio_del(struct device *dev)
 {
 	struct uio_one *one = dev_get_drvdata(dev);
+	struct uio_opened *opened, *next;
 
 	mutex_lock(&uio_lock);
 	list_del(&one->list);
 	mutex_unlock(&uio_lock);
 	hvd_irq_revoke(one->info.irq);
-	uio_unregister_device(&one->info);
+	uio_unregister_device(&one->info); /* none is opened or released any more */
+	list_for_each_entry_safe(opened, next, &one->opened, list) kfree(opened);
 }
 
 static int uio_amba_probe(struct amba_device *adev, const struct amba_id *id)
