@@ -321,6 +321,24 @@ def check_claims(top, _build):
     return bad
 
 
+def check_kbuild(top, _build):
+    """The module builds on a kernel without UIO or AMBA, just without hvdetach_uio; what it needs is said by name."""
+    bad, module = [], top / "guest-driver/module"
+    make = f"src={module}\ninclude {module}/Kbuild\nall: ; @echo $(obj-m)\n"
+    for uio, amba in (("m", "y"), ("y", "y"), ("m", ""), ("", "y")):
+        status, text = call(["make", "-s", "-f", "-", f"CONFIG_UIO={uio}", f"CONFIG_ARM_AMBA={amba}"], top, make)
+        objects = text.split()
+        if status or "hvdetach.o" not in objects or ("hvdetach_uio.o" in objects) != bool(uio and amba):
+            bad.append(f"CONFIG_UIO={uio} CONFIG_ARM_AMBA={amba}: {text.strip()}")
+    needed = re.findall(r"#ifndef (CONFIG_\w+)", (module / "needs.h").read_text())
+    for missing in ["", *needed]:
+        given = [f"-D{name}=1" for name in needed if name != missing]
+        status, text = call(["cc", "-E", *given, str(module / "needs.h")], top)
+        if bool(status) != bool(missing) or missing not in text:
+            bad.append(f"needs.h without {missing or 'nothing'}: {text.strip()}")
+    return bad if needed else ["needs.h asks for nothing"]
+
+
 CHECKS = {
     "format": check_format,
     "licence": check_licence,
@@ -334,4 +352,5 @@ CHECKS = {
     "library": check_library,
     "versions": check_versions,
     "claims": check_claims,
+    "kbuild": check_kbuild,
 }

@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "hypercall.h"
+#include "needs.h"
 #include "thread.h"
 
 /* Last of all before the machine restarts or another kernel takes over its memory. */
