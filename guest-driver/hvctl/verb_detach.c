@@ -69,7 +69,31 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* The threads of a process, as they are now. Returns how many; 0 if it is gone. */
+/*
+ * Those of io_uring and vhost are listed like any other, but never leave the kernel. Linux:
+ * include/linux/sched.h, PF_IO_WORKER, PF_USER_WORKER.
+ */
+#define WORKER_FLAGS 0x4010u
+
+static bool is_worker(int32_t pid, unsigned long tid)
+{
+    char path[64], text[512], *end;
+    unsigned int flags = 0;
+    size_t length;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%lu/stat", pid, tid);
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    length = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[length] = 0;
+    end = strrchr(text, ')'); /* of the name, which may have anything in it */
+    return end && sscanf(end, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && flags & WORKER_FLAGS;
+}
+
+/* The threads of a process that may be detached, as they are now. Returns how many; 0 if it is gone. */
 static size_t list_threads(int32_t pid, int32_t **tids)
 {
     char path[64];
@@ -84,7 +108,7 @@ static size_t list_threads(int32_t pid, int32_t **tids)
     if (!folder)
         return 0;
     while ((entry = readdir(folder)) != NULL) {
-        if (!parse_number(entry->d_name, 1, INT_MAX, &tid))
+        if (!parse_number(entry->d_name, 1, INT_MAX, &tid) || is_worker(pid, tid))
             continue;
         *tids = grow(*tids, count + 1, sizeof(**tids));
         (*tids)[count++] = (int32_t)tid;

@@ -32,6 +32,13 @@
 #define HVD_REMOVE_TYPE   typeof(((struct platform_driver *)NULL)->remove(NULL))
 #define HVD_REMOVE_RETURN return (HVD_REMOVE_TYPE)0
 
+/* vhost's threads have it since 6.4, and io_uring's beside PF_IO_WORKER. */
+#ifdef PF_USER_WORKER
+#define HVD_PF_USER_WORKER PF_USER_WORKER
+#else
+#define HVD_PF_USER_WORKER 0
+#endif
+
 /* hrtimer_setup() replaces hrtimer_init() and the store to .function since 6.13. */
 static inline void hvd_hrtimer_setup(struct hrtimer *timer,
 				     enum hrtimer_restart (*function)(struct hrtimer *),

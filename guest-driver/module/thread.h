@@ -32,6 +32,7 @@
 #include <linux/workqueue.h>
 #include <outrider/detach.h>
 #include <outrider/ioctl.h>
+#include <hvd_arch.h>
 
 #define HVD_COMPATIBLE "outrider,detach-1.0"
 

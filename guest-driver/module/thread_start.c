@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
+#include "compat.h"
 #include "debug.h"
 #include "hypercall.h"
 #include "thread.h"
@@ -130,7 +131,8 @@ static int thread_check(struct task_struct *task, u32 prio, u32 flags)
 {
 	if (prio < ORD_PRIO_MIN || prio > ORD_PRIO_MAX || flags & ~ORD_DETACH_FLAGS)
 		return -EINVAL;
-	if (task->flags & PF_KTHREAD || !hvd_arch_detachable(task))
+	/* Workers of io_uring and vhost belong to a process and never leave the kernel. */
+	if (task->flags & (PF_KTHREAD | PF_IO_WORKER | HVD_PF_USER_WORKER) || !hvd_arch_detachable(task))
 		return -EOPNOTSUPP;
 	/* Another one's may go away; the caller had better know now. */
 	if (task == current && hvd_arch_watched(task))
