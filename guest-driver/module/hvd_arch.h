@@ -16,6 +16,7 @@
  *            hvd_arch_note(frame, event, entry): what the event was about, as pc, number and address;
  *            hvd_arch_unseen(): may the hypervisor serve calls of current, or does somebody want to see them?
  *   entry.h  hvd_arch_is_membarrier(regs), hvd_arch_is_seccomp(regs): of a call of current's;
+ *            hvd_arch_arguments(regs, over, argument): its first two, at its beginning or end;
  *            hvd_arch_in_call(regs): is that task in a system call?
  *            hvd_arch_mark(task), hvd_arch_unmark(task), hvd_arch_is_marked(task): the end of its calls is
  *            to be seen, so they take Linux's slow path.

@@ -313,7 +313,6 @@ static void test_children(void)
 
     CHECK(!detached || attach_self() == 0); /* there may be just one core */
     child = fork();
-
     CHECK(child >= 0);
     if (!child) {
         CHECK(!detached || detach_self(ORD_CORE_ANY, ORD_PRIO_DEFAULT) == 0);

@@ -4,6 +4,7 @@
  * be one for it, too. Two proofs for each command:
  *
  *   counted: each call interrupts the core of the detached thread once, which computes on
+ *   spared:  what another process asks for itself interrupts nobody, nor do questions
  *   litmus:  x = 1; read y  against  y = 1; membarrier(); read x: both may not read 0
  *
  * The caller is a thread of the same process, or (--other) another process on shared memory, which only the
@@ -56,6 +57,12 @@ static const struct {
 static long membarrier(int command)
 {
     return syscall(SYS_membarrier, command, 0, 0);
+}
+
+/* What Linux refuses at once. */
+static void membarrier_refused(void)
+{
+    CHECK(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 1, 0) < 0 && errno == EINVAL);
 }
 
 static bool on_its_core(void)
@@ -146,6 +153,52 @@ static void counted(unsigned int i)
                   (unsigned long)calls, (unsigned long)interrupts);
 }
 
+/* Another process, of nobody, and a thread whose process has registered for nothing. */
+static void spared(void)
+{
+    static const int calls[] = {MEMBARRIER_CMD_QUERY,
+                                MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+                                MEMBARRIER_CMD_PRIVATE_EXPEDITED,
+                                MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+                                MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE,
+                                MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED,
+                                MEMBARRIER_CMD_GLOBAL_EXPEDITED,
+                                1 << 9, /* MEMBARRIER_CMD_GET_REGISTRATIONS, or unknown */
+                                1 << 30};
+    struct ord_ioc_thread before, after;
+
+    while (!on_its_core())
+        usleep(1000);
+    CHECK(thread_stat(shared->tid, &before) == 0);
+    CHECK(setresuid(65534, 65534, 65534) == 0);
+    for (int round = 0; round < 200; round++, membarrier_refused())
+        for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+            if (membarrier(calls[i]) < 0 && i < 7)
+                test_fail("membarrier(%d): %s", calls[i], strerror(errno));
+    CHECK(thread_stat(shared->tid, &after) == 0);
+    if (after.stats.irqs - before.stats.irqs != after.stats.recalls - before.stats.recalls)
+        test_fail("%lu interrupts for what others ask",
+                  (unsigned long)(after.stats.irqs - before.stats.irqs));
+}
+
+static void test_spared(void)
+{
+    pid_t child;
+    int status;
+
+    if (attached)
+        return;
+    child = fork();
+    CHECK(child >= 0);
+    if (!child) {
+        spared();
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    if (status)
+        exit(1); /* it has said why */
+}
+
 int main(int argc, char **argv)
 {
     pthread_t thread;
@@ -162,12 +215,13 @@ int main(int argc, char **argv)
         rounds = arg_number(argv[1], usage);
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED);
-    /* GLOBAL_EXPEDITED reaches those who have registered. */
-    for (unsigned int i = 0; i < COMMANDS; i++)
-        CHECK(!commands[i].registration || membarrier(commands[i].registration) == 0);
     CHECK(pthread_create(&thread, NULL, litmus_main, NULL) == 0);
     while (!shared->tid)
         ;
+    test_spared();
+    /* GLOBAL_EXPEDITED reaches those who have registered. */
+    for (unsigned int i = 0; i < COMMANDS; i++)
+        CHECK(!commands[i].registration || membarrier(commands[i].registration) == 0);
     for (unsigned int i = 0; i < COMMANDS; i++) {
         counted(i);
         litmus(i, &turn);

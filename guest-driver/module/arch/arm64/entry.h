@@ -21,6 +21,13 @@ static inline bool hvd_arch_is_seccomp(const struct pt_regs *regs)
 	return unlikely(regs->syscallno == __NR_seccomp) && !is_compat_task();
 }
 
+/* The first two of current's call. Where it is over, its result is where the first one was. */
+static inline void hvd_arch_arguments(const struct pt_regs *regs, bool over, u64 argument[2])
+{
+	argument[0] = over ? regs->orig_x0 : regs->regs[0];
+	argument[1] = regs->regs[1];
+}
+
 /* Also of another task, which may leave it right now. */
 static inline bool hvd_arch_in_call(const struct pt_regs *regs)
 {

@@ -46,11 +46,15 @@ int hvd_arch_space_enter(struct hvd_thread *t)
 struct mm_struct *hvd_arch_space_leave(struct hvd_thread *t)
 {
 	struct mm_struct *mm = t->mm;
+	unsigned long irq_flags;
 
 	if (!mm)
 		return NULL;
 	hvd_call_flush(t->asid, ORD_FLUSH_ALL, 0);
 	arm64_mm_context_put(mm);
+	raw_spin_lock_irqsave(&t->lock,
+			      irq_flags); /* somebody may be looking into it: probe_is_registered() */
 	t->mm = NULL;
+	raw_spin_unlock_irqrestore(&t->lock, irq_flags);
 	return mm;
 }
