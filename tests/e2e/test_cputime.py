@@ -36,7 +36,7 @@ def test_cgroup(guest, hvctl):
     assert half and len(ticks) == 2 * half and exits[0] == exits[half], out
     # 3 s of it, of which one and the timer's period may be yet to come; but no more than there was
     assert ticks[half] > ticks[0] and 1_200_000 < usage < 30_000_000, out
-    assert 0 < user <= usage, out
+    assert usage / 2 < user < usage * 2, out  # read a moment later
     hvctl.wait_gone()
 
 

@@ -79,7 +79,7 @@ HOOKS = """
 cd /sys/kernel/tracing 2>/dev/null || cd /sys/kernel/debug/tracing || { mount -t tracefs t /sys/kernel/tracing; cd /sys/kernel/tracing; }
 hooks() { grep -c '^syscall_trace_exit\\|^__arm64_sys_membarrier\\|^__arm64_sys_seccomp' enabled_functions; }
 await() { for i in $(seq 200); do [ $(hooks) = $1 ] && break; sleep 0.1; done; hooks; }
-await 0; hvctl run -- busy-loop --quiet & await 3; kill $!; wait $!; await 0
+await 0; hvctl run -- busy-loop --quiet & await 3; kill $!; wait $!; await 0; true
 """
 
 
