@@ -257,9 +257,6 @@ void gic_handle(struct core *c)
     switch (intid) {
     case INTID_KICK:
         break;
-    case INTID_CONSOLE:
-        report_pump();
-        break;
     case INTID_MAINTENANCE:
         gich_underflow(c);
         break;
@@ -279,6 +276,10 @@ void gic_handle(struct core *c)
             break;
         if (intid >= 32 && irq_deliver(intid))
             return;
+        if (intid == INTID_CONSOLE) { /* not a case: the frequent ones shall not become longer */
+            report_pump();
+            break;
+        }
         unexpected(intid);
         if (intid >= INTID_LPI)
             return; /* an LPI has no active state (2.2.1); without the EOI, its priority would mask all others
