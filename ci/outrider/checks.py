@@ -118,7 +118,7 @@ def check_headers(top, build):
             near.sort(key=lambda c: (include not in (top / c).read_text(), "fake" in c or "tests" in c, c))
             flags = commands[near[0]]
         flags = [f for f in flags if not f.startswith("-W") or f in ("-Wall", "-Wextra")]
-        status, text = call([*flags, "-Werror", "-fsyntax-only", "-x", "c", "-"], build,
+        status, text = call([*flags, "-Werror", "-fsyntax-only", "-x", "c", "-"], build if build.is_dir() else top,
                             f'#include "{top / name}"\n')  # fmt: skip
         return f"{name} does not compile alone:\n{text[:800]}" if status else None
 
