@@ -58,6 +58,7 @@ def _by_default(item):
     return _kernel(item) in (mark.args if mark else ("6.1",))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist's, which looks for groups
 def pytest_collection_modifyitems(config, items):
     """One kernel shows a claim, unless it is about kernels. (OUTRIDER_KERNELS=all: each does.)"""
     if os.environ.get("OUTRIDER_KERNELS") != "all":
