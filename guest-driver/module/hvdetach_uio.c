@@ -161,7 +161,7 @@ static int uio_add(struct device *dev, const struct resource *res, int irq)
 	if (!res || irq <= 0)
 		return -ENXIO;
 	if (uio_shares(dev, res->start & PAGE_MASK, PAGE_ALIGN(res->end + 1)))
-		return -EBUSY;
+		return -ENODEV;
 	one = devm_kzalloc(dev, sizeof(*one), GFP_KERNEL);
 	if (!one)
 		return -ENOMEM;
