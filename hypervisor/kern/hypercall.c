@@ -242,9 +242,7 @@ bool hypercall_quick(struct vcpu *v, uint64_t function, const uint64_t arg[5], u
 
     if (index >= 64 || !(QUICK & BIT(index)))
         return false;
-    /* They lie where the VMM can write, and these calls take two at most: copy once, check, use. */
-    const uint64_t copy[5] = {READ_ONCE(arg[0]), READ_ONCE(arg[1])};
-    call(table[index], v, copy, result);
+    call(table[index], v, arg, result);
     return true;
 }
 
