@@ -116,14 +116,17 @@ def test_cpuset(sh):
 
 
 def test_cpu_quota(sh):
-    """A thread on its core uses no CPU of Linux, so no quota holds it up; what it forwards is counted."""
+    """A thread on its core counts in its cgroup, but no quota of Linux's CPUs holds it up; what it forwards needs them."""
     sh(
         f"""echo +cpu >/sys/fs/cgroup/cgroup.subtree_control; mkdir {CG}; echo '1000 100000' >{CG}/cpu.max
+        usage() {{ awk '/^usage_usec/ {{ print $2 }}' {CG}/cpu.stat; }}
+        _used() {{ [ "$(usage)" -gt "$1" ]; }}
         heart_start; echo $pid >{CG}/cgroup.procs; heart_on
-        before=$(grep usage_usec {CG}/cpu.stat); for i in 1 2 3 4 5; do heart_on; done
-        [ "$(grep usage_usec {CG}/cpu.stat)" = "$before" ]; heart_stop
-        heart_start --call-every 2000; echo $pid >{CG}/cgroup.procs; heart_calls_on 200
-        [ $(awk '/usage_usec/ {{ print $2 }}' {CG}/cpu.stat) -gt ${{before#* }} ]; heart_calls_on; heart_stop"""
+        recalls=$(_field recalls $pid); before=$(usage)
+        # more than the quota: 10 ms are its part of a second
+        waits _used $((before + 3000000)); heart_on; [ "$(_field recalls $pid)" = "$recalls" ]; heart_stop
+        heart_start --call-every 2000; echo $pid >{CG}/cgroup.procs; before=$(usage); heart_calls_on 200
+        waits _used $before; heart_calls_on; heart_stop"""
     )
 
 
