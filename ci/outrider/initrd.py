@@ -187,6 +187,10 @@ def overlay(kernel, release, build, command, settings):
     own = f"{top}/usr/local/lib/outrider"
     cpio.file(f"{own}/init", (GUEST / "init").read_bytes(), 0o755)
     cpio.file(f"{own}/run", (GUEST / "run").read_bytes(), 0o755)
+    cpio.file(f"{own}/fstab", (GUEST / "fstab").read_bytes())
+    for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
+        cpio.link(f"{own}/skeleton/dev/{name}", f"/proc/self/fd{target}")
+    cpio.folder(f"{own}/skeleton/run/lock")
     cpio.file(f"{own}/command", command.encode(), 0o755)
     cpio.file(f"{own}/settings", settings.encode())
     hvctl = build / "guest-driver/hvctl/hvctl"
