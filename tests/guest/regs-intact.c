@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char usage[] = "[--spin COUNT] [--disturb] [ROUNDS]\n"
@@ -184,19 +185,25 @@ static void map_memory(void)
     close(fd);
 }
 
-/* Interrupts the parent all the time until it ends. */
+/* Interrupts the parent all the time, until SIGTERM; that waits until the parent is not stopped. */
 static pid_t start_disturbance(void)
 {
     const pid_t parent = getpid();
+    sigset_t end;
     pid_t child;
 
+    sigemptyset(&end);
+    sigaddset(&end, SIGTERM);
     fflush(stdout);
     child = fork();
     CHECK(child >= 0);
     if (child)
         return child;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    sigprocmask(SIG_BLOCK, &end, NULL);
     for (unsigned int i = 0; getppid() == parent; i++) {
+        const struct timespec pause = {.tv_nsec = 1000l * (500 + i % 7 * 700)};
+
         if (i % 2) {
             kill(parent, SIGUSR1);
         } else {
@@ -204,7 +211,8 @@ static pid_t start_disturbance(void)
             usleep(100);
             kill(parent, SIGCONT);
         }
-        usleep(500 + i % 7 * 700);
+        if (sigtimedwait(&end, NULL, &pause) == SIGTERM)
+            break;
     }
     _exit(0);
 }
@@ -245,7 +253,7 @@ int main(int argc, char **argv)
         test_spin(spin + test.round % 1000);
     }
     if (child) {
-        kill(child, SIGKILL);
+        kill(child, SIGTERM);
         CHECK(waitpid(child, NULL, 0) == child);
         if (rounds >= 1000 && !regs_handler_count)
             test_fail("no signal was handled in %lu rounds", (unsigned long)rounds);
