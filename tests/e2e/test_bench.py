@@ -70,7 +70,9 @@ def test_waits_disturbed(results):
 
 
 def test_quantum_disturbed(results):
-    """What is stolen from a quantum is reported as stolen, with its size; of attached and of detached loops."""
+    """What is stolen from a quantum is reported as stolen, with its size; of attached and of detached loops.
+
+    The kernel's way in and out is a few instructions longer where the machine is busy."""
     least = []
     for more in (0, MORE):
         for variant in ("attached", "detached"):
@@ -79,7 +81,7 @@ def test_quantum_disturbed(results):
             assert [row[0] for row in noise["stolen"]] == list(range(noise["quanta"])), variant
             assert all(sum(row[1:5]) > 500 for row in noise["stolen"])
         least.append(min(row[2] for row in results[f"fwq/attached-{more}/fwq"]["noise"]["stolen"]))
-    assert least[1] - least[0] == MORE
+    assert abs(least[1] - least[0] - MORE) < MORE // 20
 
 
 def test_fixed_time(checked, results):
