@@ -87,14 +87,20 @@ def test_gdb_registers(riders):
 def test_gdb_steps(riders):
     """Single steps go through the loop, instruction by instruction, and each counts once in memory."""
     steps = 60
+    check = script(riders, "steps.gdb", f"""
+set $before = known.rounds
+printf "at %d\\n", $pc - (long)&known_loop_head
+set $i = 0
+while $i < {steps}
+  stepi
+  printf "\\n%d\\n", $pc - (long)&known_loop_head
+  set $i = $i + 1
+end
+printf "rounds %d\\n", known.rounds - $before
+set var known.finish = 0
+""")  # fmt: skip
     out = riders.ok(
-        LIBRARY
-        + "start debuggee registers\n"
-        "debug -p $pid -ex 'set $before = known.rounds' -ex 'set $i = 0' -ex 'printf \"at %d\\n\", $pc - (long)&known_loop_head'"
-        f" -ex 'python exec(\"for i in range({steps}): gdb.execute(\\\"stepi\\\", to_string=True);"
-        " gdb.write(str(int(gdb.parse_and_eval(\\\"(long)$pc - (long)&known_loop_head\\\"))) + chr(10))\")'"
-        " -ex 'printf \"rounds %d\\n\", known.rounds - $before' -ex 'set var known.finish = 0'; rides_on $pid; kill -9 $pid; wait $pid; true",
-        timeout=300,
+        LIBRARY + f"start debuggee registers\ndebug -p $pid -x {check}; rides_on $pid; kill -9 $pid; wait $pid; true", timeout=300
     )
     start = int(re.search(r"^at (\d+)$", out, re.M).group(1))
     offsets = [int(line) for line in re.findall(r"^(\d+)$", out, re.M)]
