@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One guest stays up for most tests; each of them must leave it as it was: no warning, no object."""
 
+import json
 import os
 import re
 import sys
@@ -76,11 +77,32 @@ def pytest_runtest_logreport(report):
         print(f"\nFAILED {report.nodeid} ({report.when})\n{report.longreprtext}", file=sys.__stdout__, flush=True)
 
 
-def kernel_warnings(guest):
-    """Messages of level warning and worse, without their times."""
-    text = guest.ok("dmesg -l warn,err,crit,alert,emerg")
+def _warnings(text):
     lines = [re.sub(r"^\[[^]]*\]\s*", "", line) for line in text.splitlines()]
     return [line for line in lines if line and not HARMLESS.search(line)]
+
+
+def kernel_warnings(guest):
+    """Messages of level warning and worse, without their times."""
+    return _warnings(guest.ok("dmesg -l warn,err,crit,alert,emerg"))
+
+
+# In one command, since each test waits for it.
+LOOK = r"""
+modprobe hvdetach || exit 1
+for i in $(seq 200); do hvctl ps --json >/run/left; grep -q '"threads": \[\]' /run/left && break; sleep 0.05; done
+cat /run/left; hvctl info --json; echo "== dmesg"; dmesg -l warn,err,crit,alert,emerg
+"""
+
+
+def look(guest):
+    """What a test must leave as it was, once no thread is detached: (messages of Linux, {pool: objects in use})"""
+    json_text, messages = guest.ok(LOOK).split("\n== dmesg\n", 1)
+    decoder = json.JSONDecoder()
+    threads, end = decoder.raw_decode(json_text)
+    assert threads["threads"] == [], f"threads that should be gone: {threads['threads']}"
+    info = decoder.decode(json_text[end:])
+    return _warnings(messages), {pool["name"]: pool["used"] for pool in info["pools"]}
 
 
 @pytest.fixture(scope="session")
@@ -92,19 +114,18 @@ def _outrider():
 
 @contextmanager
 def unharmed(guest):
-    """A guest that is up, checked before and after."""
+    """A guest that is up, checked before and after; what was seen after a test is what the next one finds."""
     guest.start()
-    hvctl = Hvctl(guest)
     boots = guest.boots
-    guest.ok("modprobe hvdetach")
-    warnings, pools = kernel_warnings(guest), hvctl.pools()
+    warnings, pools = guest.left or look(guest)
+    guest.left = None
     yield guest
     if guest.boots != boots or not guest.child:
         return  # it was lost: the test has failed already
-    guest.ok("modprobe hvdetach")
-    hvctl.wait_gone()
-    assert kernel_warnings(guest)[len(warnings) :] == [], "new kernel messages"
-    assert hvctl.pools() == pools, "objects of the hypervisor are lost"
+    left = look(guest)
+    assert left[0][len(warnings) :] == [], "new kernel messages"
+    assert left[1] == pools, "objects of the hypervisor are lost"
+    guest.left = left
 
 
 @pytest.fixture
@@ -130,6 +151,7 @@ def two_host_cores():
     def guest(kernel):
         if kernel not in guests:
             guests[kernel] = Guest("--host-cores", "2-3", "--kernel", kernel)
+        guests[kernel].left = None
         return guests[kernel].start()
 
     yield guest

@@ -112,6 +112,7 @@ class Guest:
         self.child = None
         self.number = itertools.count()
         self.boots = 0
+        self.left = None  # what conftest.look() saw last, until the next test has it
 
     # --- life
 
@@ -128,6 +129,7 @@ class Guest:
         self.child.delaybeforesend = None
         self._expect(re.escape(PROMPT), BOOT_TIMEOUT, "boot")
         self.boots += 1
+        self.left = None
         self._type(f"stty -echo -onlcr; cd /root; PATH=$PATH:{TESTS}; set +m; trap : INT; PS1=; PS2=; echo @up$((40 + 2))@")
         self._expect("@up42@", 60, "shell")
         return self

@@ -11,10 +11,10 @@ ulimit -c 0
 trap 'kill -9 $pid $gdb $strace 2>/dev/null' EXIT
 start() { hvctl run -- "$@" >/tmp/out & pid=$!; await $pid detached; }
 state() { hvctl stat --json $1 | sed -n 's/.*"state": "\([a-z]*\)".*/\1/p' | head -1; }
-await() { local i; for i in $(seq 150); do [ "$(state $1)" = $2 ] && return 0; sleep 0.05; done; hvctl ps; exit 99; }
+await() { local i; for i in $(seq 1200); do [ "$(state $1)" = $2 ] && return 0; sleep 0.05; done; hvctl ps; exit 99; }
 counter() { hvctl stat --json $1 | sed -n "s/.*\"$2\": \([0-9]*\).*/\1/p" | head -1; }
 # gdb waits for its program
-asleep() { local i n=0; for i in $(seq 300); do grep -q '^State:.S' /proc/$1/status && n=$((n + 1)) || n=0; [ $n = 8 ] && return; sleep 0.02; done; }
+asleep() { local i n=0; for i in $(seq 1200); do grep -q '^State:.S' /proc/$1/status && n=$((n + 1)) || n=0; [ $n = 8 ] && return; sleep 0.02; done; }
 rides_on() { await $1 detached; echo "rides on"; }
 debug() { gdb -nx -batch -iex 'set auto-load no' -ex 'set pagination off' -ex 'set width 0' "$@" 2>&1; }
 """
@@ -153,12 +153,12 @@ def test_attached_while_watched(riders):
         "env --default-signal=INT gdb -nx -batch -ex 'set pagination off' -p $pid -ex 'watch visits if visits == 0' -ex 'watch finish'"
         " -ex 'delete 1' -ex 'printf \"before %d\\n\", visits' -ex 'shell touch /tmp/watching' -ex continue"
         " -ex 'printf \"after %d\\n\", visits' -ex delete -ex 'shell touch /tmp/unwatched' -ex continue -ex detach >/tmp/gdb 2>&1 & gdb=$!\n"
-        "for i in $(seq 150); do [ -e /tmp/watching ] && break; sleep 0.05; done\n"
+        "for i in $(seq 1200); do [ -e /tmp/watching ] && break; sleep 0.05; done\n"
         # it computes in Linux: user time grows
         "ticks() { cut -d' ' -f14 /proc/$pid/stat; }\n"
-        "t=$(ticks); for i in $(seq 150); do [ $(ticks) -gt $((t + 20)) ] && break; sleep 0.05; done\n"
+        "t=$(ticks); for i in $(seq 1200); do [ $(ticks) -gt $((t + 20)) ] && break; sleep 0.05; done\n"
         "[ $(ticks) -gt $((t + 20)) ] && state $pid; asleep $gdb; kill -INT $gdb\n"
-        "for i in $(seq 150); do [ -e /tmp/unwatched ] && break; sleep 0.05; done; rides_on $pid\n"
+        "for i in $(seq 1200); do [ -e /tmp/unwatched ] && break; sleep 0.05; done; rides_on $pid\n"
         "asleep $gdb; kill -INT $gdb; wait $gdb; cat /tmp/gdb; rides_on $pid; kill -9 $pid; wait $pid; rm -f /tmp/watching /tmp/unwatched; true",
         timeout=300,
     )
@@ -174,11 +174,11 @@ def test_gdb_interrupts(riders):
     out = riders.ok(
         LIBRARY
         + "start debuggee registers\n"
-        "env --default-signal=INT gdb -nx -batch -ex 'set pagination off' -p $pid -ex 'shell touch /tmp/stopped' -ex 'shell sleep 0.3' -ex continue"
+        "env --default-signal=INT gdb -nx -batch -ex 'set pagination off' -p $pid -ex 'shell touch /tmp/stopped; until [ -e /tmp/seen ]; do sleep 0.05; done' -ex continue"
         f" -x {check} -ex continue -x {check} -ex 'p $_siginfo.si_signo' -ex 'signal 0' -x {check} -ex detach >/tmp/gdb 2>&1 & gdb=$!\n"
-        "for i in $(seq 150); do [ -e /tmp/stopped ] && break; sleep 0.05; done; [ $(state $pid) = attached ] || echo 'not stopped'\n"
+        "for i in $(seq 1200); do [ -e /tmp/stopped ] && break; sleep 0.05; done; [ $(state $pid) = attached ] || echo 'not stopped'; touch /tmp/seen\n"
         "for i in 1 2 3; do await $pid detached; asleep $gdb; kill -INT $gdb; await $pid attached || break; done\n"
-        "wait $gdb; cat /tmp/gdb; rides_on $pid; kill -9 $pid; wait $pid; rm -f /tmp/stopped; true",
+        "wait $gdb; cat /tmp/gdb; rides_on $pid; kill -9 $pid; wait $pid; rm -f /tmp/stopped /tmp/seen; true",
         timeout=300,
     )
     assert out.count("0 registers are wrong") == 3 and out.count("received signal SIGINT") == 3, out
@@ -315,9 +315,9 @@ COUNTED = r"""
 export PERL_HASH_SEED=0
 counted() {
   $1 setarch -R sh -c 'echo $$ >/tmp/pid; kill -STOP $$; exec "$@"' sh $3 >/tmp/out 2>&1 & job=$!
-  for i in $(seq 300); do pid=$(cat /tmp/pid 2>/dev/null) && grep -q '^State:.T' /proc/$pid/status && break; sleep 0.05; done
+  for i in $(seq 1200); do pid=$(cat /tmp/pid 2>/dev/null) && grep -q '^State:.T' /proc/$pid/status && break; sleep 0.05; done
   strace -c -f -qq -o $2 -p $pid & strace=$!
-  for i in $(seq 300); do grep -q "^TracerPid:.$strace" /proc/$pid/status && asleep $strace && break; sleep 0.05; done
+  for i in $(seq 1200); do grep -q "^TracerPid:.$strace" /proc/$pid/status && asleep $strace && break; sleep 0.05; done
   kill -CONT $pid; wait $job; echo status $?; wait $strace; echo strace $?; cat /tmp/out; rm /tmp/pid
 }
 """
@@ -351,9 +351,9 @@ def test_strace_of_a_rider(riders):
         LIBRARY
         + "start debuggee writes 1000000000\n"
         "env --default-signal=INT strace -o /tmp/trace -p $pid >/tmp/strace 2>&1 & strace=$!\n"
-        "for i in $(seq 150); do [ $(wc -l </tmp/trace) -gt 600 ] && break; sleep 0.05; done; kill -INT $strace; wait $strace\n"
+        "for i in $(seq 1200); do [ $(wc -l </tmp/trace) -gt 600 ] && break; sleep 0.05; done; kill -INT $strace; wait $strace\n"
         "rides_on $pid; calls=$(counter $pid syscalls)\n"
-        "for i in $(seq 150); do [ $(counter $pid syscalls) -gt $((calls + 100)) ] && echo counts && break; sleep 0.05; done\n"
+        "for i in $(seq 1200); do [ $(counter $pid syscalls) -gt $((calls + 100)) ] && echo counts && break; sleep 0.05; done\n"
         "kill -9 $pid; wait $pid; cat /tmp/trace",
         timeout=300,
     )

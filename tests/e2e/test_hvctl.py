@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from conftest import kernel_warnings
+from conftest import unharmed
 from hvctl import Hvctl
 from machine import TOP
 
@@ -33,7 +33,7 @@ wait_ps() {
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def _two_cores(two_host_cores):
     return two_host_cores("6.1")
 
@@ -41,17 +41,8 @@ def _two_cores(two_host_cores):
 @pytest.fixture
 def guest(_two_cores):
     """A guest with two host cores, left as it was found."""
-    guest = _two_cores.start()
-    hvctl = Hvctl(guest)
-    boots = guest.boots
-    guest.ok("modprobe hvdetach")
-    warnings, pools = kernel_warnings(guest), hvctl.pools()
-    yield guest
-    if guest.boots != boots or not guest.child:
-        return
-    hvctl.wait_gone()
-    assert kernel_warnings(guest)[len(warnings) :] == [], "new kernel messages"
-    assert hvctl.pools() == pools, "objects of the hypervisor are lost"
+    with unharmed(_two_cores) as guest:
+        yield guest
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 
 import pytest
 
-from conftest import kernel_warnings
+from conftest import unharmed
 from hvctl import Hvctl
 from machine import Guest
 
@@ -34,12 +34,8 @@ def shared(request):
 @pytest.fixture
 def clean(shared):
     """Nothing of Linux's watchdogs, no object lost."""
-    hvctl = Hvctl(shared)
-    warnings, pools = kernel_warnings(shared), hvctl.pools()
-    yield hvctl
-    hvctl.wait_gone()
-    assert kernel_warnings(shared)[len(warnings) :] == []
-    assert hvctl.pools() == pools
+    with unharmed(shared):
+        yield Hvctl(shared)
 
 
 @pytest.fixture
@@ -69,8 +65,6 @@ def test_named_only(shared, clean):
         "hvctl run -- true; [ $? = 125 ] && hvctl run --threads new -- true; [ $? = 125 ] || exit 1\n"
         f"hvctl run --core {CORE} -- true; s=$?; hvctl run --core 0 -- true; [ $? = 125 ] || s=1; kill $a; wait $a; exit $s"
     )
-
-
 
 
 @pytest.mark.parametrize("half", ["0", str(CORE), f"0,{CORE}"])
