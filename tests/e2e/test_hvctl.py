@@ -102,9 +102,9 @@ def test_threads(guest, which, cores):
     """Threads go to the list's cores in turn, whether there are enough of them or not."""
     ps, info, stat = parts(
         guest.ok(
-            HELPERS + f"hvctl run --threads {which} --cores 2-3 --prio 77 -- steady --threads 4 --seconds 6 >/dev/null & pid=$!\n"
+            HELPERS + f"hvctl run --threads {which} --cores 2-3 --prio 77 -- steady --threads 4 --seconds 600 >/dev/null & pid=$!\n"
             f"for try in $(seq 400); do [ $(hvctl ps --json | grep -c '\"tid\"') = {len(cores)} ] && break; sleep 0.05; done\n"
-            "hvctl ps --json; hvctl info --json; hvctl stat --json $pid; wait $pid",
+            "hvctl ps --json; hvctl info --json; hvctl stat --json $pid; kill $pid; wait $pid; true",
             timeout=300,
         )
     )
