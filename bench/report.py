@@ -14,6 +14,7 @@ from records import LEVELS
 SCHEMA = "outrider-bench-2"
 
 WAKES = ("wake/", "control-loop/", "irq-user/")  # programs that sleep between begin and end
+ANSWERED = ("notify-rtt/detached",)  # programs that are woken by an answer, if that does not come first
 
 # What executes only because somebody waits: not a part of a path's length.
 WAITING = {
@@ -78,6 +79,11 @@ def results(records, symbols, counter_hz=None, host=()):
         periods = [i.period for i in intervals if i.period]
         if periods:
             item["period"] = _cores(periods)
+        if label.startswith(ANSWERED):
+            # Who answers finds a core that sleeps. Other paths: one that polls still; a thread that does not wait yet.
+            slept = [i.cores for i in intervals if i.own("wfi")]
+            if slept:
+                item["slept"] = _cores(slept)
         events = [i.events[0] for i in intervals if i.events]
         if events:
             item["event_core"] = events[-1][0]

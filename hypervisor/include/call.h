@@ -5,6 +5,7 @@
 
 #include "thread.h"
 #include "types.h"
+#include <outrider/hostcall.h>
 
 /* Host-task call (outrider/task.h) of the running thread. Its result goes into the thread's registers,
  * unless it blocks or enters a guest. */
@@ -19,6 +20,10 @@ bool hypercall_quick(struct vcpu *v, uint64_t function, const uint64_t arg[5], u
 
 /* Host call (outrider/hostcall.h) of a detached thread; result is preset to what its registers have and, if
  * it blocks, keeps that. False: an ordinary system call. */
+static inline bool hostcall_is(uint64_t number)
+{
+    return (uint32_t)number - ORD_HOSTCALL_BASE < ORD_HOSTCALL_COUNT;
+}
 bool hostcall_dispatch(struct context *c, uint64_t number, const uint64_t arg[6], uint64_t result[4]);
 
 #endif

@@ -25,34 +25,33 @@ enum core_mode {
 };
 
 struct core {
-    /* assembly uses these (offsets.c) */
-    uint64_t stack_top;
+    uint32_t mode;          /* enum core_mode. First: a store-release has no offset */
+    uint64_t stack_top;     /* for assembly (offsets.c) */
     struct thread *current; /* whose registers are in the hardware */
-    /* */
     uint32_t index;
     uint64_t mpidr;
     struct thread *mail; /* mailbox */
-    uint32_t mode;       /* enum core_mode */
     uint32_t asked;      /* not 0: one of the following, or to halt */
     uint32_t barrier_asked, barrier_done;
     uint32_t registers_asked, registers_done;
-    /* Of the last time that they were asked for. */
-    struct arch_register registers[ARCH_REGISTERS_MAX];
-    uint32_t register_count;
-    const struct thread *registers_of; /* NULL: it idled */
     uint32_t contexts;       /* host core: how many contexts it has. Under the lock of its VM, as `shared` */
     bool shared;             /* they may share it */
     struct thread *handling; /* whose requests or event this core has in hand */
     uint64_t ready_map[4];   /* bit p: queue[p] is not empty */
-    struct list queue[256];
-    struct thread *running; /* ran last, and has not blocked since */
-    struct timer slice;     /* end of its turn; armed only while others of its priority are ready */
+    struct thread *running;  /* ran last, and has not blocked since */
+    struct timer slice;      /* end of its turn; armed only while others of its priority are ready */
     bool slice_armed;
     struct budget budget; /* of detached threads, if it runs a vCPU, too */
     struct timer_queue timers;
     struct arch_core arch;
     /* statistics */
     uint64_t entries, irqs, runs;
+    /* What is large is last, so that instructions reach the rest by an offset. */
+    struct list queue[256];
+    /* Of the last time that they were asked for. */
+    struct arch_register registers[ARCH_REGISTERS_MAX];
+    uint32_t register_count;
+    const struct thread *registers_of; /* NULL: it idled */
 };
 
 extern struct core cores[];

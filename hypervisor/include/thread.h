@@ -67,8 +67,10 @@ struct thread {
 void thread_init(struct thread *t, struct task *task, struct core *core, uint8_t prio);
 /* Makes a blocked thread of this core ready. */
 void thread_wake(struct thread *t);
-/* t, or nobody, executes on c from now on: how long contexts do so is counted. */
-void thread_set_running(struct core *c, struct thread *t);
+/* t executes on c from now on, where nobody does; or who does, does no more. How long contexts execute is
+ * counted. */
+void thread_begin(struct core *c, struct thread *t);
+void thread_end(struct core *c);
 /* Takes the running or ready thread off its queue. */
 void thread_block(struct thread *t);
 /* Another priority, for a thread of this core. */

@@ -25,6 +25,9 @@
 #define NORETURN              __attribute__((noreturn))
 #define PRINTF_LIKE(f, a)     __attribute__((format(printf, f, a)))
 #define UNUSED                __attribute__((unused))
+/* Which way is the frequent one: the other one is laid out behind it, and pays for what only it saves. */
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* Reads or writes once, as written: for memory that another core, a guest or a device also sees. */
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))

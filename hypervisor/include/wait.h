@@ -43,6 +43,10 @@ void wait_block(struct context *c);
 /* The wait is over: with that result the thread runs. */
 void wait_finish(struct context *c, uint64_t result);
 
+/* Its timer has fired: a wait for nothing but a time is over, and the thread runs. False: nothing is done,
+ * and wait_expired(), or for WAIT_IRQ grant_expired(), is to be called. */
+bool wait_is_over(struct context *c) MUST_CHECK;
+
 /* Its timer has fired; not for WAIT_IRQ (grant.h). */
 enum wait_state wait_expired(struct context *c) MUST_CHECK;
 

@@ -22,14 +22,20 @@ static void interrupt(struct context *c)
     context_event(c, ORD_EVENT_INTERRUPTED, 0, 0, 0);
 }
 
-static void fire(struct timer *timer)
+static NOINLINE void expired(struct context *c)
 {
-    struct context *c = CONTAINER_OF(timer, struct context, timer);
-
     if (c->wait == WAIT_IRQ)
         grant_expired(c);
     else if (wait_expired(c) == WAIT_CLOCK_GONE)
         interrupt(c);
+}
+
+static void fire(struct timer *timer)
+{
+    struct context *c = CONTAINER_OF(timer, struct context, timer);
+
+    if (!wait_is_over(c))
+        expired(c); /* last, so that the frequent way needs no stack */
 }
 
 void context_init(struct context *c, struct vm *vm, uint32_t id)
@@ -167,8 +173,9 @@ static void mark(struct ord_event_page *page, uint32_t id)
     atomic_store(&page->all, 1ull);
 }
 
-/* The guest sleeps and wants to be told about the event of context `id`. */
-static void tell(struct vm *vm, uint32_t id, uint32_t cpu)
+/* The guest sleeps and wants to be told about the event of context `id`. With the end of context_event(), so
+ * that the frequent way, on which it does not, needs no stack. */
+static NOINLINE void tell(struct vm *vm, uint32_t id, uint32_t cpu, struct core *core, struct thread *outer)
 {
     struct ord_event_page *page = READ_ONCE(vm->event_page);
 
@@ -177,6 +184,7 @@ static void tell(struct vm *vm, uint32_t id, uint32_t cpu)
     uint32_t count = atomic_load(&vm->vcpu_count); /* pairs with vcpu_create(): these vCPUs are complete */
     if (count)
         vcpu_pend(vm->vcpu[cpu < count ? cpu : 0], vm->vppi);
+    atomic_store(&core->handling, outer);
 }
 
 void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64_t far, uint64_t ipa)
@@ -207,7 +215,7 @@ void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64
         c->stats.exceptions++;
     }
     f->core = core->index;
-    f->stats = c->stats;
+    context_publish(c);
     f->esr = esr;
     f->far = far;
     f->ipa = ipa;
@@ -216,6 +224,7 @@ void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64
     atomic_store(&f->event, (uint32_t)event);
     smp_mb();
     if (READ_ONCE(f->wait))
-        tell(vm, id, READ_ONCE(f->wait_cpu));
-    atomic_store(&core->handling, outer);
+        tell(vm, id, READ_ONCE(f->wait_cpu), core, outer);
+    else
+        atomic_store(&core->handling, outer);
 }

@@ -35,7 +35,9 @@ void core_init(struct core *c, uint32_t index, uint64_t mpidr)
     budget_init(&c->budget);
 }
 
-struct thread *core_pick(struct core *c)
+/* `inline` in these files is for link-time optimization, which then takes functions of more than a few
+ * instructions into the frequent ways. */
+inline struct thread *core_pick(struct core *c)
 {
 #pragma GCC unroll 4
     for (int i = 3; i >= 0; i--)
@@ -48,15 +50,19 @@ struct thread *core_pick(struct core *c)
 
 void core_enqueue(struct core *c, struct thread *t)
 {
-    list_insert(&c->queue[t->prio], &t->ready);
-    c->ready_map[t->prio / 64] |= BIT(t->prio % 64);
+    const size_t prio = t->prio;
+
+    list_insert(c->queue + prio, &t->ready);
+    c->ready_map[prio / 64] |= BIT(prio % 64);
 }
 
 void core_dequeue(struct core *c, struct thread *t)
 {
+    const size_t prio = t->prio;
+
     list_remove(&t->ready);
-    if (list_empty(&c->queue[t->prio]))
-        c->ready_map[t->prio / 64] &= ~BIT(t->prio % 64);
+    if (list_empty(&c->queue[prio]))
+        c->ready_map[prio / 64] &= ~BIT(prio % 64);
 }
 
 void core_mail(struct core *c, struct thread *first, struct thread *last)

@@ -308,7 +308,7 @@ static void do_notify(struct context *c, uint64_t number, const uint64_t arg[6],
 
 bool hostcall_dispatch(struct context *c, uint64_t number, const uint64_t arg[6], uint64_t result[4])
 {
-    if ((uint32_t)number - ORD_HOSTCALL_BASE >= ORD_HOSTCALL_COUNT)
+    if (!hostcall_is(number))
         return false;
     c->stats.hostcalls++;
     switch ((uint32_t)number) {

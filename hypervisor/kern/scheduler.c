@@ -24,11 +24,10 @@
 #define DRAIN_MAX  16
 #define ROUNDS_MAX 4
 
-static bool has_peers(const struct core *c, const struct thread *t)
+/* Of t, which is in its core's queue: behind the only one and before it is the head. */
+static bool has_peers(const struct thread *t)
 {
-    const struct list *q = &c->queue[t->prio];
-
-    return q->next != q->prev;
+    return t->ready.next != t->ready.prev;
 }
 
 static void slice_stop(struct core *c)
@@ -43,7 +42,7 @@ static void slice_stop(struct core *c)
 static NOINLINE void turn(struct core *c, struct thread *t)
 {
     struct thread *old = c->running;
-    bool peers = has_peers(c, t);
+    bool peers = has_peers(t);
 
     if (old && old != t) {
         if (c->slice_armed) {
@@ -51,6 +50,7 @@ static NOINLINE void turn(struct core *c, struct thread *t)
             old->slice_left = c->slice.expires > now ? c->slice.expires - now : 1;
         }
         body_preempted(old);
+        thread_end(c);
     }
     if (old != t || !peers)
         slice_stop(c);
@@ -61,12 +61,15 @@ static NOINLINE void turn(struct core *c, struct thread *t)
     }
 }
 
-void scheduler_drain(struct core *c)
+static bool has_work(const struct core *c)
 {
-    if (READ_ONCE(c->asked))
+    return READ_ONCE(c->mail) || READ_ONCE(c->asked);
+}
+
+NOINLINE void scheduler_drain(struct core *c)
+{
+    if (UNLIKELY(READ_ONCE(c->asked)))
         core_answer(c);
-    if (!READ_ONCE(c->mail))
-        return;
     struct thread *t = atomic_exchange(&c->mail, (struct thread *)NULL);
     for (int i = 0; t && i < DRAIN_MAX; i++) {
         struct thread *next = t->mail_next;
@@ -79,17 +82,12 @@ void scheduler_drain(struct core *c)
         core_mail_back(c, t);
 }
 
-static bool has_work(const struct core *c)
-{
-    return READ_ONCE(c->mail) || READ_ONCE(c->asked);
-}
-
 static NOINLINE void idle(struct core *c)
 {
     slice_stop(c);
     c->mode = CORE_POLL;
     smp_mb();
-    for (int i = 0; READ_ONCE(c->contexts) && i < IDLE_POLLS && !has_work(c) && !arch_core_irq_pending(); i++)
+    for (int i = READ_ONCE(c->contexts) ? IDLE_POLLS : 0; i && !has_work(c) && !arch_core_irq_pending(); i--)
         arch_core_poll(c);
     if (!has_work(c)) {
         c->mode = CORE_SLEEP;
@@ -134,33 +132,49 @@ static NOINLINE struct thread *leave_anyway(struct core *c, struct thread *t)
     return t;
 }
 
-struct thread *scheduler_leave(struct core *c)
+/* Chooses what runs next, waits if there is nothing (*round is 0 then: that takes interrupts), and makes the
+ * hardware ready for it. */
+static ALWAYS_INLINE struct thread *load_next(struct core *c, int *round)
 {
-    for (int round = 0;; round++) {
+    struct thread *t;
+
+    for (;; *round = 0) {
         if (has_work(c))
             scheduler_drain(c);
-        struct thread *t = core_pick(c);
+        t = core_pick(c);
         if (c->budget.limit)
             t = choose(c, t);
-        if (!t) {
-            idle(c);
-            round = 0; /* which takes interrupts */
-            continue;
-        }
-        bool turns = c->slice_armed || has_peers(c, t);
-        if (c->running != t) {
-            if (turns || c->running)
-                turn(c, t);
-            thread_set_running(c, t);
-        } else if (turns) {
-            turn(c, t);
-        }
-        body_resume(t);
-        arch_thread_load(t);
-        c->current = t;
+        if (t)
+            break;
+        idle(c);
+    }
+    const struct thread *old = c->running;
+    if (UNLIKELY(c->slice_armed || has_peers(t) || (old && old != t)))
+        turn(c, t);
+    if (old != t)
+        thread_begin(c, t);
+    body_resume(t);
+    arch_thread_load(c, t);
+    c->current = t;
+    return t;
+}
+
+/* Somebody has asked the core for something while it made ready. */
+static NOINLINE struct thread *leave_again(struct core *c)
+{
+    for (int round = 1;; round++) {
+        struct thread *t = load_next(c, &round);
         if (scheduler_stay(c))
             return t;
         if (round == ROUNDS_MAX)
             return leave_anyway(c, t);
     }
+}
+
+struct thread *scheduler_leave(struct core *c)
+{
+    int round = 0;
+    struct thread *t = load_next(c, &round);
+
+    return LIKELY(scheduler_stay(c)) ? t : leave_again(c);
 }

@@ -16,36 +16,52 @@ void thread_init(struct thread *t, struct task *task, struct core *core, uint8_t
     t->state = THREAD_BLOCKED;
 }
 
+static ALWAYS_INLINE void make_ready(struct thread *t)
+{
+    t->state = THREAD_READY;
+    core_enqueue(t->core, t);
+}
+
+static NOINLINE void wake_before_alarm(struct thread *t)
+{
+    t->alarmed = false;
+    timer_stop(&t->alarm);
+    make_ready(t);
+}
+
 void thread_wake(struct thread *t)
 {
     if (t->state != THREAD_BLOCKED)
         return;
-    if (t->alarmed) {
-        t->alarmed = false;
-        timer_stop(&t->alarm);
-    }
-    t->state = THREAD_READY;
-    core_enqueue(t->core, t);
+    if (t->alarmed)
+        wake_before_alarm(t); /* last, so that the frequent way needs no stack */
+    else
+        make_ready(t);
 }
 
 /*
  * Contexts' time is one word, so that a guest that looks at it meanwhile sees all of it: it is less than the
  * counter, and what is negative lacks the counter.
  */
-void thread_set_running(struct core *c, struct thread *t)
+inline void thread_begin(struct core *c, struct thread *t)
 {
-    struct context *old = c->running ? c->running->context : NULL;
+    struct context *x = t->context;
 
-    if (c->running == t)
-        return;
     c->running = t;
-    if (old)
-        old->frame->stats.run_time = old->stats.run_time += arch_counter_relaxed();
-    if (t && t->context)
-        t->context->frame->stats.run_time = t->context->stats.run_time -= arch_counter_relaxed();
+    if (x)
+        x->frame->stats.run_time = x->stats.run_time -= arch_counter_relaxed();
 }
 
-void thread_block(struct thread *t)
+void thread_end(struct core *c)
+{
+    struct context *x = c->running->context;
+
+    c->running = NULL;
+    if (x)
+        x->frame->stats.run_time = x->stats.run_time += arch_counter_relaxed();
+}
+
+inline void thread_block(struct thread *t)
 {
     if (t->state != THREAD_READY)
         return;
@@ -53,7 +69,7 @@ void thread_block(struct thread *t)
     core_dequeue(t->core, t);
     t->slice_left = 0;
     if (t->core->running == t)
-        thread_set_running(t->core, NULL);
+        thread_end(t->core);
 }
 
 void thread_set_prio(struct thread *t, uint8_t prio)

@@ -16,17 +16,12 @@ void timer_init(struct timer *t, void (*fire)(struct timer *t))
     t->fire = fire;
 }
 
-static struct timer *first(struct timer_queue *q)
-{
-    return list_empty(&q->head) ? NULL : CONTAINER_OF(q->head.next, struct timer, link);
-}
-
 static void program(struct timer_queue *q)
 {
-    struct timer *t = first(q);
+    const struct list *l = q->head.next;
 
-    if (t)
-        arch_timer_set(t->expires);
+    if (l != &q->head)
+        arch_timer_set(CONTAINER_OF(l, struct timer, link)->expires);
     else
         arch_timer_off();
 }
@@ -48,7 +43,7 @@ void timer_start(struct timer *t, uint64_t expires)
 void timer_stop(struct timer *t)
 {
     struct timer_queue *q = &core_self()->timers;
-    bool was_first = first(q) == t;
+    bool was_first = q->head.next == &t->link;
 
     list_remove(&t->link);
     if (was_first)
@@ -58,11 +53,16 @@ void timer_stop(struct timer *t)
 void timer_expire(void)
 {
     struct timer_queue *q = &core_self()->timers;
-    struct timer *t;
+    struct list *l;
 
-    while ((t = first(q)) && t->expires <= arch_counter()) {
-        list_remove(&t->link);
+    while ((l = q->head.next) != &q->head) {
+        struct timer *t = CONTAINER_OF(l, struct timer, link);
+        if (t->expires > arch_counter()) {
+            arch_timer_set(t->expires);
+            return;
+        }
+        list_remove(l);
         t->fire(t);
     }
-    program(q);
+    arch_timer_off();
 }

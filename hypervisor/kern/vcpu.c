@@ -172,7 +172,7 @@ void vcpu_exit(struct vcpu *v, enum ord_exit reason)
     arch_thread_result(v->thread, ORD_OK, 0);
 }
 
-void vcpu_set_pending(struct vcpu *v, uint32_t intid)
+inline void vcpu_set_pending(struct vcpu *v, uint32_t intid)
 {
     if (intid < 32) {
         atomic_or(&v->pending_private, (uint32_t)BIT(intid));
@@ -205,12 +205,12 @@ void vcpu_resume(struct vcpu *v)
     smp_mb(); /* pairs with vcpu_pend(): either it sees this, or what it has set is seen when v is loaded */
 }
 
-void vcpu_handle_irq(struct vcpu *v)
+inline void vcpu_handle_irq(struct vcpu *v)
 {
     if (v->thread->idle_guest) {
         v->thread->idle_guest = false;
-        thread_wake(v->thread);
         WRITE_ONCE(v->preempted, true); /* or it is next, which is as good */
+        thread_wake(v->thread);
     }
 }
 

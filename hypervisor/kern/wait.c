@@ -21,22 +21,33 @@
 #define LOOK_SHIFT 10
 #define LOOK_HZ    1000 /* the longest wait without */
 
-static ALWAYS_INLINE bool read_timebase(const struct ord_timebase *from, struct ord_timebase *to)
+/* False: the guest is just writing it. */
+static ALWAYS_INLINE bool try_timebase(const struct ord_timebase *from, struct ord_timebase *to)
+{
+    uint32_t seq = atomic_load(&from->seq);
+
+    if (UNLIKELY(seq & 1))
+        return false;
+    to->mult = READ_ONCE(from->mult);
+    to->shift = READ_ONCE(from->shift);
+    to->cycle_last = READ_ONCE(from->cycle_last);
+    to->fraction = READ_ONCE(from->fraction);
+    to->base = READ_ONCE(from->base);
+    smp_mb();
+    return LIKELY(READ_ONCE(from->seq) == seq);
+}
+
+static ALWAYS_INLINE bool is_usable(const struct ord_timebase *t)
+{
+    return t->mult && t->shift <= ORD_TIMEBASE_SHIFT_MAX;
+}
+
+static bool read_timebase(const struct ord_timebase *from, struct ord_timebase *to)
 {
     for (int i = 0; i < READ_TRIES; i++) {
-        uint32_t seq = atomic_load(&from->seq);
-        if (seq & 1) {
-            cpu_relax();
-            continue;
-        }
-        to->mult = READ_ONCE(from->mult);
-        to->shift = READ_ONCE(from->shift);
-        to->cycle_last = READ_ONCE(from->cycle_last);
-        to->fraction = READ_ONCE(from->fraction);
-        to->base = READ_ONCE(from->base);
-        smp_mb();
-        if (READ_ONCE(from->seq) == seq)
-            return to->mult && to->shift <= ORD_TIMEBASE_SHIFT_MAX;
+        if (try_timebase(from, to))
+            return is_usable(to);
+        cpu_relax();
     }
     return false;
 }
@@ -118,15 +129,15 @@ static bool arm(struct context *c)
  * The timer has fired: is the wait over? As wait_clock_counter() would say, without a division; false also
  * if that is to be asked.
  */
-static ALWAYS_INLINE bool is_over(const struct context *c)
+static ALWAYS_INLINE bool is_over(const struct context *c, uint32_t wait)
 {
     uint64_t now = arch_counter();
     struct ord_timebase t;
 
-    if (c->wait == WAIT_COUNTER)
+    if (wait == WAIT_COUNTER)
         return c->deadline <= now;
     struct ord_event_page *page = READ_ONCE(c->vm->event_page);
-    if (!page || !read_timebase(&page->timebase, &t) || now - t.cycle_last > UINT32_MAX / 2)
+    if (!page || !try_timebase(&page->timebase, &t) || !is_usable(&t) || (now - t.cycle_last) >> 31)
         return false;
     uint64_t ns = t.base + (((now - t.cycle_last) * t.mult + t.fraction) >> t.shift);
     return (int64_t)(ns - c->deadline) >= 0;
@@ -148,7 +159,7 @@ static ALWAYS_INLINE void wake(struct context *c)
 /* The wait goes on or is over: then the thread runs. */
 static enum wait_state look(struct context *c)
 {
-    if (is_over(c)) {
+    if (is_over(c, c->wait)) {
         complete(c, c->due);
         wake(c);
         return WAIT_OVER;
@@ -165,7 +176,7 @@ void wait_finish(struct context *c, uint64_t result)
 {
     wait_cancel(c);
     arch_context_result(c, result);
-    c->frame->stats = c->stats;
+    context_publish(c);
     thread_wake(&c->thread);
 }
 
@@ -174,6 +185,17 @@ void wait_block(struct context *c)
     if (c->deadline)
         timer_start(&c->timer, c->deadline);
     thread_block(&c->thread);
+}
+
+bool wait_is_over(struct context *c)
+{
+    const uint32_t wait = c->wait;
+
+    if (UNLIKELY(wait > WAIT_CLOCK || !is_over(c, wait)))
+        return false;
+    complete(c, c->due);
+    wake(c);
+    return true;
 }
 
 enum wait_state wait_expired(struct context *c)

@@ -181,62 +181,67 @@ static bool serve_call(struct context *c, uint64_t number, const uint64_t arg[6]
     return wait_clock(c, (int64_t)(time[0] * NS_PER_SECOND + time[1] - c->clock_offset));
 }
 
-/* An exception came through the stub: EL1's registers tell what happened at EL0. */
-static void stub_event(struct context *c, struct regs *r)
+/* A call that the hypervisor may answer itself. False: Linux does. */
+static NOINLINE bool serve(struct context *c, struct regs *r, uint64_t number)
 {
-    uint64_t esr = sysreg_read(esr_el1), far = sysreg_read(far_el1);
-    uint64_t number, arg[6], result[4];
+    uint64_t arg[6], result[4];
+
+#pragma GCC unroll 6
+    for (int i = 0; i < 6; i++)
+        arg[i] = READ_ONCE(r->x[i]);
+    for (int i = 0; i < 4; i++)
+        result[i] = arg[i]; /* a call keeps what it does not return */
+    if (hostcall_dispatch(c, number, arg, result)) {
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            r->x[i] = result[i];
+    } else if (serve_call(c, number, arg)) {
+        if (!c->wait)
+            r->x[0] = 0;
+    } else {
+        return false;
+    }
+    context_publish(c);
+    return true;
+}
+
+/* An exception came through the stub: EL1's registers tell what happened at EL0. */
+static NOINLINE void stub_event(struct context *c, struct regs *r)
+{
+    uint64_t esr = sysreg_read(esr_el1), number;
 
     r->pc = sysreg_read(elr_el1);
     r->pstate = sysreg_read(spsr_el1);
     switch (ESR_EC(esr)) {
     case EC_SVC64:
-        for (int i = 0; i < 6; i++)
-            arg[i] = READ_ONCE(r->x[i]);
-        for (int i = 0; i < 4; i++)
-            result[i] = arg[i]; /* a call keeps what it does not return */
         number = READ_ONCE(r->x[8]);
-        if (hostcall_dispatch(c, number, arg, result)) {
-            memcpy(r->x, result, sizeof(result));
-            c->frame->stats = c->stats;
+        if ((hostcall_is(number) || number == NR_CLOCK_NANOSLEEP) && serve(c, r, number))
             return;
-        }
-        if (serve_call(c, number, arg)) {
-            if (!c->wait)
-                r->x[0] = 0;
-            c->frame->stats = c->stats;
-            return;
-        }
         arch_context_save(c);
         context_event(c, ORD_EVENT_SYSCALL, esr, 0, 0);
         break;
     case EC_IABT_LOWER:
     case EC_DABT_LOWER:
         arch_context_save(c);
-        context_event(c, ORD_EVENT_FAULT, esr, far, 0);
+        context_event(c, ORD_EVENT_FAULT, esr, sysreg_read(far_el1), 0);
         break;
     default:
         arch_context_save(c);
-        context_event(c, ORD_EVENT_EXCEPTION, esr, far, 0);
+        context_event(c, ORD_EVENT_EXCEPTION, esr, sysreg_read(far_el1), 0);
     }
 }
 
-void detached_sync(struct context *c, struct regs *r, uint64_t esr)
+/* An exception that EL2 takes itself. */
+static NOINLINE void direct_event(struct context *c, struct regs *r, uint64_t esr)
 {
-    c->stats.exits++;
-    /* r is guest memory: what mode it was in is read from the register. */
-    if ((sysreg_read(spsr_el2) & PSTATE_MODE) != PSTATE_MODE_EL0t) {
-        stub_event(c, r);
-        return;
-    }
     switch (ESR_EC(esr)) {
     case EC_WFX:
         r->pc += 4;
-        c->frame->stats = c->stats;
+        context_publish(c);
         break;
     case EC_FP:
         world_take_fp(core_self(), c->thread.arch.world);
-        c->frame->stats = c->stats;
+        context_publish(c);
         break;
     case EC_IABT_LOWER:
     case EC_DABT_LOWER: {
@@ -245,7 +250,7 @@ void detached_sync(struct context *c, struct regs *r, uint64_t esr)
         bool known = ISS_FSC(esr) >> 2 != FSC_PERMISSION;
         uint64_t at = known ? FIELD(sysreg_read(hpfar_el2), 39, 4) << 12 | (far & 0xfff) : 0;
         if (known && ptab_was_split(&c->vm->ptab, &c->thread.splits, at)) {
-            c->frame->stats = c->stats;
+            context_publish(c);
             break;
         }
         arch_context_save(c);
@@ -258,6 +263,16 @@ void detached_sync(struct context *c, struct regs *r, uint64_t esr)
     }
 }
 
+void detached_sync(struct context *c, struct regs *r, uint64_t esr)
+{
+    c->stats.exits++;
+    /* r is guest memory: what mode it was in is read from the register. */
+    if ((sysreg_read(spsr_el2) & PSTATE_MODE) != PSTATE_MODE_EL0t)
+        stub_event(c, r);
+    else
+        direct_event(c, r, esr);
+}
+
 void detached_irq(struct context *c, struct regs *r, uint64_t count)
 {
     c->stats.exits++;
@@ -267,5 +282,8 @@ void detached_irq(struct context *c, struct regs *r, uint64_t count)
         stub_event(c, r);
         return;
     }
-    c->frame->stats = c->stats;
+    /* What has changed since it was published. */
+    c->frame->stats.runs = c->stats.runs;
+    c->frame->stats.exits = c->stats.exits;
+    c->frame->stats.irqs = c->stats.irqs;
 }

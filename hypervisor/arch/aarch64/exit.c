@@ -29,7 +29,7 @@ static uint64_t fault_ipa(uint64_t far)
 
 /* ---- host threads ---- */
 
-static void host_sync(struct thread *t, struct regs *r, uint64_t esr)
+static NOINLINE void host_sync(struct thread *t, struct regs *r, uint64_t esr)
 {
     if (ESR_EC(esr) == EC_SVC64) {
         call_dispatch(t, r->x[8], r->x);
@@ -113,7 +113,7 @@ static void guest_abort(struct vcpu *v, struct regs *r, uint64_t esr)
 }
 
 /* ICC_SGI1R_EL1 (IHI0069, 12.2): SGI to a list of affinities, or to all but the sender. */
-static void send_sgi(struct vcpu *v, uint64_t value)
+static NOINLINE void send_sgi(struct vcpu *v, uint64_t value)
 {
     struct vm *vm = v->vm;
     uint32_t intid = (uint32_t)FIELD(value, 27, 24), count = atomic_load(&vm->vcpu_count);
@@ -124,8 +124,8 @@ static void send_sgi(struct vcpu *v, uint64_t value)
         struct vcpu *to = vm->vcpu[i];
         unsigned aff0 = to->mpidr & 0xff;
         bool hit = value & BIT(40) ? to != v
-                                   : (to->mpidr & 0xff00ffff00ull) == cluster && aff0 >= base &&
-                                         aff0 < base + 16 && (value & BIT(aff0 - base));
+                                   : (to->mpidr & 0xff00ffff00ull) == cluster && aff0 - base < 16 &&
+                                         (value & BIT(aff0 - base));
         if (hit)
             vcpu_pend(to, intid);
     }
@@ -133,6 +133,7 @@ static void send_sgi(struct vcpu *v, uint64_t value)
 
 #define SYS(op0, op1, crn, crm, op2) ((op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
 #define SYS_MASK                     SYS(3, 7, 15, 15, 7)
+#define SYS_READ                     1u
 #define SYS_ICC_SGI1R                SYS(3, 0, 12, 11, 5)
 #define SYS_ICC_ASGI1R               SYS(3, 0, 12, 11, 6)
 #define SYS_ICC_SGI0R                SYS(3, 0, 12, 11, 7)
@@ -162,21 +163,16 @@ static bool guest_constant(uint32_t sys, bool read, uint64_t *value)
     }
 }
 
-static void guest_sysreg(struct vcpu *v, struct regs *r, uint64_t esr)
+/* All but the two kinds that Linux uses often. */
+static NOINLINE void guest_sysreg_rare(struct vcpu *v, struct regs *r, uint64_t esr)
 {
     uint32_t sys = (uint32_t)esr & SYS_MASK;
     bool read = esr & 1;
     unsigned rt = FIELD(esr, 9, 5);
-    unsigned op2 = FIELD(esr, 19, 17), crn = FIELD(esr, 13, 10), crm = FIELD(esr, 4, 1);
-    bool id = (sys & SYS(3, 7, 15, 0, 0)) == SYS(3, 0, 0, 0, 0) && crm >= 1 && crm <= 7;
     uint64_t value = read || rt == 31 ? 0 : r->x[rt];
 
-    if (sys == SYS_ICC_SGI1R && !read)
-        send_sgi(v, value);
-    else if ((sys == SYS_ICC_ASGI1R || sys == SYS_ICC_SGI0R) && !read)
+    if ((sys == SYS_ICC_ASGI1R || sys == SYS_ICC_SGI0R) && !read)
         ; /* no other security state, no group 0 */
-    else if (id && crn == 0 && read)
-        value = idreg_read(crm, op2);
     else if (sys == SYS_OSLAR && !read)
         sysreg_write(oslar_el1, value & 1); /* saved and loaded with the breakpoints */
     else if (sys == SYS_OSLSR && read)
@@ -188,6 +184,24 @@ static void guest_sysreg(struct vcpu *v, struct regs *r, uint64_t esr)
     if (read && rt != 31)
         r->x[rt] = value;
     r->pc += 4;
+}
+
+static void guest_sysreg(struct vcpu *v, struct regs *r, uint64_t esr)
+{
+    const uint32_t access = (uint32_t)esr & (SYS_MASK | SYS_READ);
+    const unsigned rt = FIELD(esr, 9, 5), crm = FIELD(esr, 4, 1), op2 = FIELD(esr, 19, 17);
+
+    if (access == SYS_ICC_SGI1R) {
+        r->pc += 4;
+        send_sgi(v, rt == 31 ? 0 : r->x[rt]);
+    } else if ((access & (SYS(3, 7, 15, 0, 0) | SYS_READ)) == (SYS(3, 0, 0, 0, 0) | SYS_READ) &&
+               crm - 1 < 7) {
+        r->pc += 4;
+        if (rt != 31)
+            r->x[rt] = idreg_read(crm, op2);
+    } else {
+        guest_sysreg_rare(v, r, esr);
+    }
 }
 
 typedef void guest_handler(struct vcpu *v, struct regs *r, uint64_t esr);
@@ -255,11 +269,11 @@ void exit_sync(struct core *c, struct regs *r)
 
     atomic_store(&c->mode, (uint32_t)CORE_HYP);
     c->entries++;
-    if (t->context) {
-        detached_sync(t->context, r, esr);
-    } else if (t->in_guest) {
+    if (t->in_guest) {
         t->vcpu->state->exits++;
         guest_sync(t->vcpu, r, esr);
+    } else if (t->context) {
+        detached_sync(t->context, r, esr);
     } else {
         host_sync(t, r, esr);
     }
@@ -275,27 +289,26 @@ exit_handler *exit_call(struct core *c, struct regs *r)
 
     if (!t->in_guest)
         return exit_sync;
+    struct ord_vcpu_state *s = t->vcpu->state;
     atomic_store(&c->mode, (uint32_t)CORE_HYP);
     if (!hypercall_quick(t->vcpu, READ_ONCE(r->x[0]), &r->x[1], result))
         return exit_sync;
     c->entries++;
-    t->vcpu->state->exits++;
+    s->exits++;
     for (int i = 0; i < 4; i++)
         r->x[i] = result[i];
     return scheduler_stay(c) ? NULL : exit_done;
 }
 
-void exit_irq(struct core *c, struct regs *r)
+void exit_irq(struct core *c, struct regs *r UNUSED)
 {
     struct thread *t = c->current;
-    uint64_t irqs = c->irqs;
 
     atomic_store(&c->mode, (uint32_t)CORE_HYP);
     c->entries++;
-    gic_handle(c);
-    irqs = c->irqs - irqs;
+    const uint64_t irqs = gic_handle(c);
     if (t->context) {
-        detached_irq(t->context, r, irqs);
+        detached_irq(t->context, t->arch.regs, irqs);
     } else if (t->in_guest) {
         t->vcpu->state->exits++;
         t->vcpu->state->irqs += irqs;

@@ -244,48 +244,57 @@ static void unexpected(uint32_t intid)
         print("interrupt %u has no owner: disabled", intid);
 }
 
-/* If there is another one, it is the next thing that comes. */
-void gic_handle(struct core *c)
+/* Not a device's that is given away: the hypervisor's own, or nobody's. */
+static NOINLINE void handle_rare(uint32_t intid)
 {
-    uint32_t intid = (uint32_t)sysreg_read(ICC_IAR1_EL1) & 0xffffff;
-
-    if (intid >= INTID_SPECIAL && intid < INTID_SPECIAL + 4)
-        return;
-    c->irqs++;
-    /* EOImode = 1: this drops the priority only. */
-    sysreg_write(ICC_EOIR1_EL1, intid);
-    switch (intid) {
-    case INTID_KICK:
-        break;
-    case INTID_MAINTENANCE:
-        gich_underflow(c);
-        break;
-    case INTID_HTIMER:
-        timer_expire();
-        break;
-    case INTID_VTIMER:
-        /* Stays active until the guest's EOI, so that it does not fire again meanwhile. */
-        if (c->arch.el1 && c->arch.el1->is_vcpu) {
-            vcpu_pend(CONTAINER_OF(c->arch.el1, struct vcpu, arch.el1), INTID_VTIMER);
-            return;
-        }
-        sysreg_write(cntv_ctl_el0, 0);
-        break;
-    default:
-        if (report_interrupt(intid))
-            break;
-        if (intid >= 32 && irq_deliver(intid))
-            return;
-        if (intid == INTID_CONSOLE) { /* not a case: the frequent ones shall not become longer */
-            report_pump();
-            break;
-        }
+    if (intid == INTID_CONSOLE) {
+        report_pump();
+    } else if (!report_interrupt(intid)) {
         unexpected(intid);
         if (intid >= INTID_LPI)
             return; /* an LPI has no active state (2.2.1); without the EOI, its priority would mask all others
                      */
     }
     arch_irq_deactivate(intid);
+}
+
+/* If there is another one, it is the next thing that comes. */
+uint64_t gic_handle(struct core *c)
+{
+    uint32_t intid = (uint32_t)sysreg_read(ICC_IAR1_EL1) & 0xffffff;
+
+    if (UNLIKELY(intid - INTID_SPECIAL < 4))
+        return 0;
+    c->irqs++;
+    /* EOImode = 1: this drops the priority only. */
+    sysreg_write(ICC_EOIR1_EL1, intid);
+    switch (intid) {
+    case INTID_HTIMER:
+        timer_expire();
+        arch_irq_deactivate(INTID_HTIMER);
+        break;
+    case INTID_KICK:
+        arch_irq_deactivate(INTID_KICK);
+        break;
+    case INTID_VTIMER:
+        /* Stays active until the guest's EOI, so that it does not fire again meanwhile. */
+        if (LIKELY(c->arch.el1 && c->arch.el1->is_vcpu)) {
+            vcpu_pend(CONTAINER_OF(c->arch.el1, struct vcpu, arch.el1), INTID_VTIMER);
+            break;
+        }
+        sysreg_write(cntv_ctl_el0, 0);
+        arch_irq_deactivate(INTID_VTIMER);
+        break;
+    case INTID_MAINTENANCE:
+        gich_underflow(c);
+        arch_irq_deactivate(INTID_MAINTENANCE);
+        break;
+    default:
+        /* What is given away first: the console's UART never is (irq_create()). */
+        if (UNLIKELY(intid < 32 || !irq_deliver(intid)))
+            handle_rare(intid);
+    }
+    return 1;
 }
 
 void arch_core_irqs(struct core *c)

@@ -18,7 +18,8 @@
 void gic_init(void); /* once */
 void gic_init_core(struct core *c);
 
-/* Acknowledges and handles the interrupt of highest priority that is pending on this core, if any is. */
-void gic_handle(struct core *c);
+/* Acknowledges and handles the interrupt of highest priority that is pending on this core. Returns how many:
+ * 1, or 0 if none is. */
+uint64_t gic_handle(struct core *c);
 
 #endif

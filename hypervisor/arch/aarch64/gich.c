@@ -53,7 +53,7 @@ static uint32_t apr_count;
     X(14, S3_4_C12_C13_6)                                                                                    \
     X(15, S3_4_C12_C13_7)
 
-static uint64_t lr_read(uint32_t i)
+static NOINLINE uint64_t lr_read_any(uint32_t i)
 {
     switch (i) {
 #define X(n, reg)                                                                                            \
@@ -65,7 +65,7 @@ static uint64_t lr_read(uint32_t i)
     return 0;
 }
 
-static void lr_write(uint32_t i, uint64_t v)
+static NOINLINE void lr_write_any(uint32_t i, uint64_t v)
 {
     switch (i) {
 #define X(n, reg)                                                                                            \
@@ -75,6 +75,20 @@ static void lr_write(uint32_t i, uint64_t v)
         LR_CASES(X)
 #undef X
     }
+}
+
+/* Mostly it is the first one: few interrupts are there at one time. */
+static ALWAYS_INLINE uint64_t lr_read(uint32_t i)
+{
+    return LIKELY(i == 0) ? sysreg_read(S3_4_C12_C12_0) : lr_read_any(i);
+}
+
+static ALWAYS_INLINE void lr_write(uint32_t i, uint64_t v)
+{
+    if (LIKELY(i == 0))
+        sysreg_write(S3_4_C12_C12_0, v);
+    else
+        lr_write_any(i, v);
 }
 
 /*

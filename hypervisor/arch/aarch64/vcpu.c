@@ -42,18 +42,19 @@ void arch_thread_result(struct thread *t, int64_t status, uint64_t value)
     t->arch.own_regs.x[1] = value;
 }
 
-void arch_thread_load(struct thread *t)
+inline void arch_thread_load(struct core *c, struct thread *t)
 {
-    struct core *c = core_self();
     struct world *w = t->arch.world;
 
     if (c->arch.world != w)
         world_load(c, w);
-    /* A detached thread is not to be stopped by its first FP instruction. */
-    if (t->context && c->arch.fp_owner != w)
-        world_take_fp(c, w);
-    if (t->in_guest && READ_ONCE(t->vcpu->pending_any))
+    if (t->context) {
+        /* A detached thread is not to be stopped by its first FP instruction. */
+        if (c->arch.fp_owner != w)
+            world_take_fp(c, w);
+    } else if (t->in_guest && READ_ONCE(t->vcpu->pending_any)) {
         gich_flush(t->vcpu);
+    }
 }
 
 static void vtimer_fire(struct timer *t)

@@ -21,9 +21,9 @@ void arch_thread_result(struct thread *t, int64_t status, uint64_t value)
     t->arch.results++;
 }
 
-void arch_thread_load(struct thread *t)
+void arch_thread_load(struct core *c, struct thread *t)
 {
-    FAKE_CHECK(t->core == core_self() && t->state == THREAD_READY);
+    FAKE_CHECK(c == core_self() && t->core == c && t->state == THREAD_READY);
     FAKE_CHECK(!t->context || t->arch.context_running);
     t->arch.loads++;
     if (t->in_guest && fake.vcpu_loaded)

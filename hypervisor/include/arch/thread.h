@@ -14,8 +14,8 @@ void arch_thread_init(struct thread *t, const struct ptab *space, uint64_t entry
 /* Result registers of the host thread's current call. */
 void arch_thread_result(struct thread *t, int64_t status, uint64_t value);
 
-/* Makes the hardware hold t's state; t runs next on this core. */
-void arch_thread_load(struct thread *t);
+/* Makes the hardware hold t's state; t runs next on this core, c. */
+void arch_thread_load(struct core *c, struct thread *t);
 
 void arch_vcpu_init(struct vcpu *v, const struct ptab *space);
 void arch_vcpu_reset(struct vcpu *v);

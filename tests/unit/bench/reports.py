@@ -4,6 +4,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 TOP = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(TOP / "bench"), str(TOP / "bench/insn")]
@@ -14,6 +15,8 @@ import longest  # noqa: E402
 import noise  # noqa: E402
 import page  # noqa: E402
 import plot  # noqa: E402
+import records  # noqa: E402
+import report  # noqa: E402
 from records import Interval, Records  # noqa: E402
 
 failed = 0
@@ -63,6 +66,31 @@ def test_gate():
     one = {"hypercall": {"count": 100, "within": 0}}
     check("another compiler", gate.compare(one, {"hypercall": 110}, other) == [] and len(gate.compare(one, {"hypercall": 111}, other)) == 1)
     check("new fails", len(gate.compare(table, {"a": 100, "b": 7, "c": 1})) == 1)
+    echo = "echo of a host task: its core"
+    table = gate.merge([{"a": 100}, {"a": 100, echo: 698}])
+    check("what only some runs have seen is in the table", table[echo] == {"count": 698, "within": 0})
+    check("it may be missing", gate.compare(table, {"a": 100}) == [] and gate.least([{"a": 100}, {"a": 100, echo: 698}])[echo] == 698)
+    check("or be new", gate.compare(gate.merge([{"a": 100}]), {"a": 100, echo: 698}) == [])
+    check("but not be longer", len(gate.compare(table, {"a": 100, echo: 754})) == 1)
+
+
+def test_figures():
+    """What comes behind a path, or is of another one, is no part of a figure."""
+    def core(hypervisor, wfi=0):
+        return {**dict.fromkeys(records.COUNTERS, 0), "hypervisor": hypervisor, "wfi": wfi}
+
+    made = SimpleNamespace(histograms={}, intervals={
+        "notify-rtt/detached/echo": [Interval(0, 0, [core(900, 1), core(698)])] + [Interval(0, 0, [core(600), core(754)])] * 2,
+        "hypercall/idle/ipi-to-idle": [Interval(0, 0, [core(676), core(484)], [(1, [core(349), core(326)])])] * 3})  # fmt: skip
+    paths = {"echo": ("notify-rtt/detached/echo", 1, "hypervisor", "mode", "slept"),
+             "sender": ("hypercall/idle/ipi-to-idle", "begin", "hypervisor", "mode", "events"),
+             "receiver": ("hypercall/idle/ipi-to-idle", 1, "hypervisor", "mode", "events")}  # fmt: skip
+    kept, gate.PATHS = gate.PATHS, paths
+    found = gate.figures({"runs": [{"results": report.results(made, None)}]})
+    del made.intervals["notify-rtt/detached/echo"][0]
+    check("nobody slept", "echo" not in gate.figures({"runs": [{"results": report.results(made, None)}]}))
+    gate.PATHS = kept
+    check("figures of the gate", found == {"echo": 698, "sender": 349, "receiver": 326})
 
 
 def woken(wfi, irqs, since_wfi, since_entry):
@@ -179,6 +207,7 @@ if __name__ == "__main__":
     test_quanta()
     test_percentile()
     test_gate()
+    test_figures()
     test_wakes_shared()
     test_cyclictest()
     test_shared_table()
