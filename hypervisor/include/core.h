@@ -30,7 +30,7 @@ struct core {
     struct thread *current; /* whose registers are in the hardware */
     /* */
     uint32_t index;
-    uint64_t mpidr;
+    uint64_t hwid; /* what the machine calls it */
     struct thread *mail; /* mailbox */
     uint32_t mode;       /* enum core_mode */
     uint32_t asked;      /* not 0: one of the following, or to halt */
@@ -58,7 +58,7 @@ struct core {
 extern struct core cores[];
 extern uint32_t core_count;
 
-void core_init(struct core *c, uint32_t index, uint64_t mpidr);
+void core_init(struct core *c, uint32_t index, uint64_t hwid);
 
 /* The highest-priority ready thread, or NULL. */
 struct thread *core_pick(struct core *c);

@@ -25,7 +25,7 @@ struct platform {
     struct range gicd, gicr;                  /* of the redistributors the first region */
     struct range device[PLATFORM_RANGES_MAX]; /* registers that nobody else may have */
     uint32_t device_count;
-    uint64_t mpidr[ORD_CORES_MAX];
+    uint64_t hwid[ORD_CORES_MAX];
     uint32_t core_count;
     bool psci_smc; /* conduit of the machine's PSCI */
     struct range uart;

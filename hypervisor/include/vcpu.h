@@ -17,7 +17,7 @@ struct vcpu {
     struct thread *thread;
     struct ord_vcpu_state *state;
     uint32_t index;
-    uint64_t mpidr;
+    uint64_t hwid;
     bool kicked;
     bool preempted; /* ready, and others run: looks at what is pending before it goes on */
     bool below;     /* its core is for detached threads, too */
@@ -38,7 +38,7 @@ struct vcpu {
 };
 
 /* BAD_STATE: the thread has a vCPU. BUSY: the core is a host core or runs a vCPU of this VM. NO_MEMORY. */
-status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t state_address,
+status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t hwid, uint64_t state_address,
                      struct vcpu **out) MUST_CHECK;
 
 /* Enters the guest at the next leave. BAD_STATE: the VM was stopped. */

@@ -159,7 +159,7 @@ static void fill_bootinfo(struct ord_bootinfo *info, uint64_t heap_size)
     info->core_count = core_count;
     for (uint32_t i = 0; i < core_count; i++)
         info->core[i] = (struct ord_core){
-            .mpidr = cores[i].mpidr,
+            .mpidr = cores[i].hwid,
             .flags = (READ_ONCE(cores[i].mode) != CORE_OFF ? ORD_BOOTINFO_CORE_ONLINE : 0) |
                      (&cores[i] == core_self() ? ORD_BOOTINFO_CORE_BOOT : 0),
         };

@@ -61,7 +61,7 @@ static status_t do_core_info(struct vcpu *v, const uint64_t arg[5], uint64_t out
         out[0] |= (uint64_t)c->contexts << ORD_CORE_COUNT_SHIFT;
         spin_unlock(&v->vm->lock);
     }
-    out[2] = c->mpidr;
+    out[2] = c->hwid;
     return ORD_OK;
 }
 

@@ -183,9 +183,9 @@ static const char *find_cores(const struct fdt *fdt)
         if (cells < 1 || cells > 2 || fdt_get(fdt, n, "reg").size != 4 * cells || id & ~MPIDR_AFFINITY)
             return "a cpu node's reg is no affinity of a core (MPIDR)";
         for (uint32_t i = 0; i < platform.core_count; i++)
-            if (platform.mpidr[i] == id)
+            if (platform.hwid[i] == id)
                 return "two cpu nodes have the same reg";
-        platform.mpidr[platform.core_count++] = id;
+        platform.hwid[platform.core_count++] = id;
     }
     return platform.core_count ? NULL : "the device tree has no cpu node";
 }

@@ -100,10 +100,10 @@ static void core_now(const struct core *c)
     uint32_t mode = MIN(READ_ONCE(c->mode), (uint32_t)ARRAY_SIZE(modes) - 1);
 
     if (t)
-        print("core %u (MPIDR %lx): %s, %s %u, priority %u", c->index, c->mpidr, modes[mode], kind(t),
+        print("core %u (hwid %lx): %s, %s %u, priority %u", c->index, c->hwid, modes[mode], kind(t),
               number(t), t->prio);
     else
-        print("core %u (MPIDR %lx): %s", c->index, c->mpidr, modes[mode]);
+        print("core %u (hwid %lx): %s", c->index, c->hwid, modes[mode]);
 }
 
 static bool cores_now(struct walk *w)

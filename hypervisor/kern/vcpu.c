@@ -95,7 +95,7 @@ void vcpu_watch(struct vcpu *v)
         watch_on(v);
 }
 
-status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t state_address,
+status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t hwid, uint64_t state_address,
                      struct vcpu **out)
 {
     uint32_t core = t->core->index;
@@ -117,7 +117,7 @@ status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t s
         v->vm = vm;
         v->thread = t;
         v->state = page;
-        v->mpidr = mpidr;
+        v->hwid = hwid;
         v->index = vm->vcpu_count;
         v->below = vm->shared_cores & BIT(core);
         timer_init(&v->watch, watch);

@@ -122,9 +122,9 @@ static void send_sgi(struct vcpu *v, uint64_t value)
 
     for (uint32_t i = 0; i < count; i++) {
         struct vcpu *to = vm->vcpu[i];
-        unsigned aff0 = to->mpidr & 0xff;
+        unsigned aff0 = to->hwid & 0xff;
         bool hit = value & BIT(40) ? to != v
-                                   : (to->mpidr & 0xff00ffff00ull) == cluster && aff0 >= base &&
+                                   : (to->hwid & 0xff00ffff00ull) == cluster && aff0 >= base &&
                                          aff0 < base + 16 && (value & BIT(aff0 - base));
         if (hit)
             vcpu_pend(to, intid);

@@ -104,7 +104,7 @@ void gic_init(void)
     write32(d + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_GRP1);
     wait_dist();
     for (uint32_t i = 32; i < limit; i++)
-        write64(d + GICD_IROUTER + 8 * i, core_self()->mpidr);
+        write64(d + GICD_IROUTER + 8 * i, core_self()->hwid);
 }
 
 static uint64_t find_redistributor(const struct core *c)
@@ -113,13 +113,13 @@ static uint64_t find_redistributor(const struct core *c)
 
     while (r < end) {
         uint64_t typer = *(volatile uint64_t *)(r + GICR_TYPER);
-        if (typer >> 32 == affinity(c->mpidr))
+        if (typer >> 32 == affinity(c->hwid))
             return r;
         if (typer & GICR_TYPER_LAST)
             break;
         r += typer & GICR_TYPER_VLPIS ? 0x40000 : 0x20000;
     }
-    refuse("core %u (MPIDR %lx) has no GIC redistributor", c->index, c->mpidr);
+    refuse("core %u (MPIDR %lx) has no GIC redistributor", c->index, c->hwid);
 }
 
 void gic_init_core(struct core *c)
@@ -167,7 +167,7 @@ uint32_t arch_irq_limit(void)
 
 void arch_irq_route(uint32_t intid, const struct core *c)
 {
-    write64(platform.gicd.base + GICD_IROUTER + 8ull * intid, c->mpidr);
+    write64(platform.gicd.base + GICD_IROUTER + 8ull * intid, c->hwid);
 }
 
 static bool bit(uint32_t reg, uint32_t intid)
@@ -216,7 +216,7 @@ void arch_irq_deactivate(uint32_t intid)
 
 static void send(const struct core *c, uint64_t intid)
 {
-    uint64_t a = c->mpidr;
+    uint64_t a = c->hwid;
 
     dsb(ishst);
     sysreg_write(ICC_SGI1R_EL1, FIELD(a, 39, 32) << 48 | FIELD(a, 7, 4) << 44 | FIELD(a, 23, 16) << 32 |

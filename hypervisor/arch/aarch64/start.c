@@ -113,7 +113,7 @@ uint64_t start_primary(uint64_t dtb)
     const char *error = platform_init((const void *)dtb, DTB_LIMIT);
     core_count = platform.core_count;
     for (uint32_t i = 0; i < core_count; i++) {
-        core_init(&cores[i], i, platform.mpidr[i]);
+        core_init(&cores[i], i, platform.hwid[i]);
         if (!make_stack(&cores[i])) {
             error = "no memory for the cores' stacks";
             core_count = i;
@@ -121,7 +121,7 @@ uint64_t start_primary(uint64_t dtb)
     }
     struct core *c = NULL;
     for (uint32_t i = 0; i < core_count; i++)
-        if (cores[i].mpidr == mpidr)
+        if (cores[i].hwid == mpidr)
             c = &cores[i];
     mmu_init();
     mmu_init_core();
@@ -174,9 +174,9 @@ void arch_start_cores(void)
             continue;
         /* It starts with its caches off. */
         arch_mem_sync((void *)arch_image_base(), arch_image_size());
-        int64_t error = psci_cpu_on(c->mpidr, (uint64_t)start_secondary, (uint64_t)c);
+        int64_t error = psci_cpu_on(c->hwid, (uint64_t)start_secondary, (uint64_t)c);
         if (error) {
-            print("core %u (MPIDR %lx) does not start: PSCI error %ld", i, c->mpidr, error);
+            print("core %u (MPIDR %lx) does not start: PSCI error %ld", i, c->hwid, error);
             continue;
         }
         uint64_t deadline = arch_counter() + 5 * arch_counter_hz();

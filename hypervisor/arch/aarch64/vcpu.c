@@ -72,7 +72,7 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
     };
     v->arch.world.sctlr = SCTLR_EL1_RES1;
     v->arch.el1 =
-        (struct el1){.is_vcpu = true, .vmpidr = MPIDR_RES1 | (sysreg_read(mpidr_el1) & MPIDR_MT) | v->mpidr};
+        (struct el1){.is_vcpu = true, .vmpidr = MPIDR_RES1 | (sysreg_read(mpidr_el1) & MPIDR_MT) | v->hwid};
     /* The guest's EL1 registers stay where they are while its VMM runs. */
     v->thread->arch.own_world.hcr = HCR_VMM;
     v->thread->arch.own_world.el1 = NULL;

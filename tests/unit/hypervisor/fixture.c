@@ -85,7 +85,7 @@ struct vcpu *fixture_vcpu(struct vm *vm, struct task *task, uint32_t core)
     struct vcpu *v;
     struct thread *t = fixture_thread(task, core, 50);
 
-    CHECK(vcpu_create(vm, t, cores[core].mpidr, (16ull << 20) + core * PAGE_SIZE, &v) == ORD_OK);
+    CHECK(vcpu_create(vm, t, cores[core].hwid, (16ull << 20) + core * PAGE_SIZE, &v) == ORD_OK);
     return v;
 }
 

@@ -214,7 +214,7 @@ static void test_vm(void)
     expect_balance(&b, true);
     EXPECT(ORD_OK, VCPU_CREATE, 71, 51, 62, 0x101, BIT(30) + PAGE_SIZE);
     struct vcpu *v = task_cap_lookup(task, 71, CAP_VCPU, NULL);
-    CHECK(v->mpidr == 0x101 && v->index == 0 && v->vm->vcpu_count == 1 && v->thread->vcpu == v);
+    CHECK(v->hwid == 0x101 && v->index == 0 && v->vm->vcpu_count == 1 && v->thread->vcpu == v);
     /* The page that the VMM sees is the one that the hypervisor uses. */
     paddr_t page;
     unsigned rights;
@@ -550,7 +550,7 @@ static void test_hypercalls(void)
     for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
         CHECK(hypercall(ORD_HC_CORE_INFO, want[i].core, 0, 0, 0) == ORD_OK);
         CHECK(result[1] == want[i].flags && result[2] == want[i].context &&
-              result[3] == cores[want[i].core].mpidr);
+              result[3] == cores[want[i].core].hwid);
     }
     CHECK(hypercall(ORD_HC_CORE_INFO, 6, 0, 0, 0) == ORD_BAD_CORE);
     CHECK(hypercall(ORD_HC_CORE_INFO, ~0ull, 0, 0, 0) == ORD_BAD_CORE);

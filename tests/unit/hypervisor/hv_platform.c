@@ -231,8 +231,8 @@ static void test_cores(void)
          "cache { device_type = \"cache\"; }; cpu@2 { device_type = \"cpu\"; status = \"okay\"; reg = <0 "
          "0x200>; }; };");
     CHECK_EQUAL(platform.core_count, 2);
-    CHECK_EQUAL(platform.mpidr[0], 0x100000103);
-    CHECK_EQUAL(platform.mpidr[1], 0x200);
+    CHECK_EQUAL(platform.hwid[0], 0x100000103);
+    CHECK_EQUAL(platform.hwid[1], 0x200);
     static const char *const wrong[] = {"<1>, <2>", "<0x80000000>", "<0x1000000>", "[00]"};
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
         sprintf(
@@ -250,7 +250,7 @@ static void test_cores(void)
     sprintf(many + at, "};");
     GOOD(MEMORY, GIC, PSCI, many);
     CHECK_EQUAL(platform.core_count, ORD_CORES_MAX);
-    CHECK_EQUAL(platform.mpidr[ORD_CORES_MAX - 1], ORD_CORES_MAX - 1);
+    CHECK_EQUAL(platform.hwid[ORD_CORES_MAX - 1], ORD_CORES_MAX - 1);
 }
 
 static bool kept(uint64_t base, uint64_t size)

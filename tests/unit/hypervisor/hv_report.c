@@ -192,12 +192,12 @@ static void test_quiet(void)
     run_context(2, 3, 77);
     uint32_t before = kicks();
     const char *text = type("c");
-    CHECK(strstr(text, "core 0 (MPIDR 100): in the hypervisor\r\n"));
-    CHECK(strstr(text, "core 1 (MPIDR 101): idle, sleeps\r\n"));
-    CHECK(strstr(text, "core 2 (MPIDR 102): executes, detached thread 0, priority 10\r\n"));
+    CHECK(strstr(text, "core 0 (hwid 100): in the hypervisor\r\n"));
+    CHECK(strstr(text, "core 1 (hwid 101): idle, sleeps\r\n"));
+    CHECK(strstr(text, "core 2 (hwid 102): executes, detached thread 0, priority 10\r\n"));
     CHECK(strstr(text, "outrider:   ready: detached thread 1, priority 10\r\n"));
-    CHECK(strstr(text, "core 3 (MPIDR 103): executes, detached thread 2, priority 77\r\n"));
-    CHECK(strstr(text, "core 4 (MPIDR 104): off\r\n"));
+    CHECK(strstr(text, "core 3 (hwid 103): executes, detached thread 2, priority 77\r\n"));
+    CHECK(strstr(text, "core 4 (hwid 104): off\r\n"));
     vm->vcpu[1]->pending_private = 0x80;
     vm->vcpu[1]->pending_spi[1] = 5;
     vm->vcpu[1]->thread->in_guest = true;

@@ -35,7 +35,7 @@ static void check_accepted(const char *file)
     for (uint32_t i = 0; i < platform.device_count; i++)
         CHECK(platform.device[i].base + platform.device[i].size < BIT(48));
     for (uint32_t i = 0; i < platform.core_count; i++)
-        CHECK(!(platform.mpidr[i] & ~0xff00ffffffull));
+        CHECK(!(platform.hwid[i] & ~0xff00ffffffull));
     for (size_t i = 0; i < ARRAY_SIZE(boards); i++)
         if (!strcmp(file, boards[i].name)) {
             boards[i].seen = true;
