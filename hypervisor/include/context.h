@@ -47,7 +47,7 @@ struct context {
     uint32_t id;
     uint32_t state;        /* enum context_state, and which run */
     bool taken;            /* created and not destroyed; under vm->lock, as `shared` */
-    uint32_t irqs;         /* that are granted to it; under vm_spi_lock */
+    uint32_t irqs;         /* that are granted to it; under vm_irq_lock */
     bool shared;           /* may share its core with others that may */
     uint32_t recall_asked; /* by the guest: the state that it is for, if it is still that one */
     /* the core's, from here */

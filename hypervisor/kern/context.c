@@ -176,7 +176,7 @@ static void tell(struct vm *vm, uint32_t id, uint32_t cpu)
         mark(page, id);
     uint32_t count = atomic_load(&vm->vcpu_count); /* pairs with vcpu_create(): these vCPUs are complete */
     if (count)
-        vcpu_pend(vm->vcpu[cpu < count ? cpu : 0], vm->vppi);
+        vcpu_pend(vm->vcpu[cpu < count ? cpu : 0], vm->exception);
 }
 
 void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64_t far, uint64_t ipa)

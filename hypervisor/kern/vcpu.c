@@ -172,20 +172,9 @@ void vcpu_exit(struct vcpu *v, enum ord_exit reason)
     arch_thread_result(v->thread, ORD_OK, 0);
 }
 
-void vcpu_set_pending(struct vcpu *v, uint32_t intid)
+void vcpu_pend(struct vcpu *v, uint32_t line)
 {
-    if (intid < 32) {
-        atomic_or(&v->pending_private, (uint32_t)BIT(intid));
-        return;
-    }
-    atomic_or(&v->pending_spi[intid / 64], BIT(intid % 64));
-    smp_mb();
-    atomic_or(&v->pending_words, (uint32_t)BIT(intid / 64));
-}
-
-void vcpu_pend(struct vcpu *v, uint32_t intid)
-{
-    vcpu_set_pending(v, intid);
+    arch_vcpu_set_pending(&v->arch, line);
     atomic_store(&v->pending_any, 1u);
     if (v->thread->core == core_self()) {
         vcpu_handle_irq(v);

@@ -13,16 +13,16 @@ static uint32_t vmid_last;
 static struct spinlock cores_lock;
 static uint32_t all_host_cores, all_guest_cores;
 
-struct spinlock vm_spi_lock;
+struct spinlock vm_irq_lock;
 
-status_t vm_create(uint64_t vppi, struct vm **out)
+status_t vm_create(uint64_t exception, struct vm **out)
 {
-    if (vppi < 16 || vppi > 31)
+    if (!arch_exception_valid(exception))
         return ORD_BAD_PARAM;
     struct vm *vm = pool_alloc(ORD_POOL_TASK);
     if (!vm)
         return ORD_NO_MEMORY;
-    vm->vppi = (uint8_t)vppi;
+    vm->exception = (uint8_t)exception;
     vm->ptab.guest = true;
     status_t s = ptab_init(&vm->ptab, arch_space_bits(), false, 0);
     if (s == ORD_OK) {

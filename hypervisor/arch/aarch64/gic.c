@@ -209,7 +209,7 @@ uint64_t arch_irq_control(uint32_t intid, uint32_t op)
     }
 }
 
-void arch_irq_deactivate(uint32_t intid)
+void arch_irq_resume(uint32_t intid)
 {
     sysreg_write(ICC_DIR_EL1, intid);
 }
@@ -285,7 +285,7 @@ void gic_handle(struct core *c)
             return; /* an LPI has no active state (2.2.1); without the EOI, its priority would mask all others
                      */
     }
-    arch_irq_deactivate(intid);
+    arch_irq_resume(intid);
 }
 
 void arch_core_irqs(struct core *c)

@@ -7,6 +7,7 @@
 #include "vm.h"
 #include <arch/hypercall.h>
 #include <arch/thread.h>
+#include <string.h>
 
 void arch_thread_init(struct thread *t, const struct ptab *space, uint64_t entry, uint64_t sp, uint64_t arg)
 {
@@ -39,9 +40,7 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
 void arch_vcpu_reset(struct vcpu *v)
 {
     v->arch.resets++;
-    v->pending_private = v->pending_words = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(v->pending_spi); i++)
-        v->pending_spi[i] = 0;
+    memset(v->arch.pending, 0, sizeof(v->arch.pending));
 }
 
 void arch_vcpu_enter(struct vcpu *v)

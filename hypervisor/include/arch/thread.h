@@ -22,7 +22,15 @@ void arch_vcpu_reset(struct vcpu *v);
 /* Switches the thread between the VMM's and the guest's registers. */
 void arch_vcpu_enter(struct vcpu *v);
 void arch_vcpu_leave(struct vcpu *v);
-/* A virtual interrupt is pending in the hardware's list registers. Only if loaded here. */
+/*
+ * Interrupts of its guest that are not in the hardware yet. arch_vcpu.h (arch/NAME/include) provides, inline:
+ *   void arch_vcpu_set_pending(struct arch_vcpu *, uint32_t line)        any core; the caller then sets
+ *                                                                        pending_any
+ *   bool arch_vcpu_is_pending(const struct arch_vcpu *, uint32_t line)   a shared line
+ *   uint32_t arch_vcpu_pending_count(const struct arch_vcpu *)
+ */
+
+/* One is pending in the hardware. Only if loaded here. */
 bool arch_vcpu_irq_pending(struct vcpu *v);
 
 /* Which interrupt of its virtual timer is pending and not acknowledged: a number, another one for each

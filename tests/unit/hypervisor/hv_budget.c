@@ -273,7 +273,7 @@ static void test_pend(void)
     kicks = cores[SHARED].arch.kicks;
     on_core(0);
     vcpu_pend(vcpu[1], 5);
-    CHECK(cores[SHARED].arch.kicks == kicks && vcpu[1]->pending_private == BIT(5) && vcpu[1]->pending_any);
+    CHECK(cores[SHARED].arch.kicks == kicks && vcpu[1]->arch.pending[0] == BIT(5) && vcpu[1]->pending_any);
     CHECK(step(LIMIT) == vcpu[1]->thread && !vcpu[1]->preempted);
     on_core(0);
     vcpu_pend(vcpu[1], 6);

@@ -306,8 +306,8 @@ static void test_vcpu(void)
     on_core(0);
     cores[0].mode = CORE_HYP;
     scheduler_drain(core_self());
-    CHECK(me->state == THREAD_READY && me->in_guest && v->pending_spi[0] == BIT(40) &&
-          v->vm->spi_priority[40] == 0x80);
+    CHECK(me->state == THREAD_READY && me->in_guest && v->arch.pending[0] == BIT(40) &&
+          v->vm->irq_priority[40] == 0x80);
     vcpu_wait(v);
     CHECK(me->state == THREAD_READY);
     v->pending_any = 0;
@@ -317,7 +317,7 @@ static void test_vcpu(void)
     vcpu_exit(v, ORD_EXIT_CALL);
     EXPECT(ORD_OK, VCPU_INJECT, 60, 31, 0xff);
     EXPECT(ORD_OK, VCPU_INJECT, 60, 1019, 0);
-    CHECK(v->pending_private == BIT(31) && v->pending_spi[15] == BIT(59));
+    CHECK(v->arch.pending[0] == (BIT(31) | BIT(40)) && v->arch.pending[15] == BIT(59));
     EXPECT(ORD_BAD_PARAM, VCPU_INJECT, 60, 1020, 0);
     EXPECT(ORD_BAD_PARAM, VCPU_INJECT, 60, 40, 0x100);
     EXPECT(ORD_BAD_PARAM, VCPU_INJECT, 60, BIT(32), 0);
@@ -353,13 +353,13 @@ static void test_irq(void)
     EXPECT(ORD_BAD_PARAM, IRQ_BIND, 70, 60, 50, 0x100);
     EXPECT(ORD_BAD_CAP, IRQ_BIND, 70, 50, 50, 0);
     EXPECT(ORD_OK, IRQ_BIND, 70, 61, 50, 0xa0);
-    struct irq *i = vm->spi[50];
-    CHECK(i && i->intid == 40 && vm->spi_priority[50] == 0xa0 && fake.routed[40] == 1);
-    CHECK(irq_deliver(40) && v1->pending_spi[0] == BIT(50) && !v0->pending_spi[0]);
+    struct irq *i = vm->irq[50];
+    CHECK(i && i->line == 40 && vm->irq_priority[50] == 0xa0 && fake.routed[40] == 1);
+    CHECK(irq_deliver(40) && v1->arch.pending[0] == BIT(50) && !v0->arch.pending[0]);
     /* What waits in the vCPU is pending for the VMM. */
     EXPECT(ORD_OK, IRQ_CONTROL, 70, ORD_IRQ_GET);
     CHECK_EQUAL(me->arch.value, ORD_IRQ_STATE_PENDING);
-    v1->pending_spi[0] = 0;
+    v1->arch.pending[0] = 0;
     EXPECT(ORD_OK, IRQ_CONTROL, 70, ORD_IRQ_ENABLE);
     EXPECT(ORD_OK, IRQ_CONTROL, 70, ORD_IRQ_EDGE);
     EXPECT(ORD_OK, IRQ_CONTROL, 70, ORD_IRQ_GET);
@@ -368,18 +368,18 @@ static void test_irq(void)
     EXPECT(ORD_BAD_PARAM, IRQ_CONTROL, 70, BIT(32));
     /* To another vCPU, another number. */
     EXPECT(ORD_OK, IRQ_BIND, 70, 60, 50, 0x10);
-    CHECK(fake.routed[40] == 0 && vm->spi[50] == i && vm->spi_priority[50] == 0x10);
+    CHECK(fake.routed[40] == 0 && vm->irq[50] == i && vm->irq_priority[50] == 0x10);
     EXPECT(ORD_OK, IRQ_BIND, 70, 60, 51, 0x10);
-    CHECK(!vm->spi[50] && vm->spi[51] == i);
+    CHECK(!vm->irq[50] && vm->irq[51] == i);
     /* A virtual number has one interrupt behind it; an interrupt has one VM. */
     EXPECT(ORD_EXISTS, IRQ_BIND, 71, 60, 51, 0x20);
-    CHECK(vm->spi[51] == i && vm->spi_priority[51] == 0x10);
+    CHECK(vm->irq[51] == i && vm->irq_priority[51] == 0x10);
     EXPECT(ORD_BUSY, IRQ_BIND, 70, 62, 50, 0x20);
-    CHECK(vm->spi[51] == i && i->vcpu == v0);
+    CHECK(vm->irq[51] == i && i->vcpu == v0);
     EXPECT(ORD_OK, IRQ_BIND, 71, 60, 50, 0x20);
     EXPECT(ORD_OK, IRQ_BIND, 70, 60, 52, 0x10);
     EXPECT(ORD_OK, IRQ_BIND, 71, 61, 51, 0x20);
-    CHECK(!vm->spi[50] && vm->spi[51]->intid == 255 && vm->spi[52] == i);
+    CHECK(!vm->irq[50] && vm->irq[51]->line == 255 && vm->irq[52] == i);
 }
 
 static void test_notify(void)

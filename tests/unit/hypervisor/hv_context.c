@@ -261,21 +261,21 @@ static void test_virtual_exception(void)
     /* Nobody sleeps: no interrupt. */
     CHECK(context_run(vm, 1) == ORD_OK && host(3));
     host_event(c, ORD_EVENT_SYSCALL);
-    CHECK(!page->pending[0] && !vm->vcpu[0]->pending_private && !vm->vcpu[1]->pending_private);
+    CHECK(!page->pending[0] && !vm->vcpu[0]->arch.pending[0] && !vm->vcpu[1]->arch.pending[0]);
     /* Somebody does, on the second vCPU. */
     f->wait = 1;
     f->wait_cpu = 1;
     CHECK(context_run(vm, 1) == ORD_OK && host(3));
     host_event(c, ORD_EVENT_SYSCALL);
-    CHECK(page->pending[0] == BIT(1) && !vm->vcpu[0]->pending_private &&
-          vm->vcpu[1]->pending_private == BIT(20));
+    CHECK(page->pending[0] == BIT(1) && !vm->vcpu[0]->arch.pending[0] &&
+          vm->vcpu[1]->arch.pending[0] == BIT(20));
     CHECK(vm->vcpu[1]->pending_any);
     /* A vCPU that does not exist: the first one. Without a page: the interrupt alone. */
     f->wait_cpu = 2;
     vm->event_page = NULL;
     CHECK(context_run(vm, 1) == ORD_OK && host(3));
     host_event(c, ORD_EVENT_SYSCALL);
-    CHECK(vm->vcpu[0]->pending_private == BIT(20) && page->pending[0] == BIT(1) && !page->pending[1]);
+    CHECK(vm->vcpu[0]->arch.pending[0] == BIT(20) && page->pending[0] == BIT(1) && !page->pending[1]);
     f->wait_cpu = ~0u;
     CHECK(context_run(vm, 1) == ORD_OK && host(3));
     host_event(c, ORD_EVENT_SYSCALL);

@@ -477,7 +477,7 @@ static void shared_loaded(struct vcpu *v)
     if (!READ_ONCE(v->pending_any))
         return;
     atomic_store(&v->pending_any, 0u);
-    delivered += !!atomic_exchange(&v->pending_private, 0u);
+    delivered += !!atomic_exchange(&v->arch.pending[0], 0ull);
 }
 
 static void shared_core(void)
@@ -672,7 +672,7 @@ static bool run_grant(void)
         return false;
     uintptr_t word = grant_irq->grant;
     const struct context *owner = grant_owner(grant_irq);
-    uint32_t hands = (owner && word != (uintptr_t)owner) + !!(vm->vcpu[0]->pending_spi[0] & BIT(VINTID));
+    uint32_t hands = (owner && word != (uintptr_t)owner) + !!(vm->vcpu[0]->arch.pending[0] & BIT(VINTID));
     failure = "the interrupt is active, and nobody will end it; or the other way round";
     if (hands != is_active())
         return false;

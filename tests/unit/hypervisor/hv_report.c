@@ -198,12 +198,12 @@ static void test_quiet(void)
     CHECK(strstr(text, "outrider:   ready: detached thread 1, priority 10\r\n"));
     CHECK(strstr(text, "core 3 (hwid 103): executes, detached thread 2, priority 77\r\n"));
     CHECK(strstr(text, "core 4 (hwid 104): off\r\n"));
-    vm->vcpu[1]->pending_private = 0x80;
-    vm->vcpu[1]->pending_spi[1] = 5;
+    vm->vcpu[1]->arch.pending[0] = 0x80;
+    vm->vcpu[1]->arch.pending[1] = 5;
     vm->vcpu[1]->thread->in_guest = true;
     text = type("v");
-    CHECK(strstr(text, "vCPU 0 of VM 2 on core 0: in the VMM; waiting interrupts: private 0, 0 shared"));
-    CHECK(strstr(text, "vCPU 1 of VM 2 on core 1: runs; waiting interrupts: private 80, 2 shared"));
+    CHECK(strstr(text, "vCPU 0 of VM 2 on core 0: in the VMM; waiting interrupts: 0\r\n"));
+    CHECK(strstr(text, "vCPU 1 of VM 2 on core 1: runs; waiting interrupts: 3\r\n"));
     text = type("d");
     CHECK(strstr(text, "context 0 of VM 2 on core 2, priority 10, shared: detached\r\n"));
     CHECK(strstr(text, "context 2 of VM 2 on core 3, priority 77, shared: detached\r\n") &&

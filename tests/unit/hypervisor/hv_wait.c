@@ -308,7 +308,7 @@ static int64_t notify_call(uint64_t number, uint64_t channel, uint64_t deadline)
 
 static bool linux_told(void)
 {
-    return atomic_exchange(&vm->vcpu[0]->pending_spi[1], 0ull) == BIT(36);
+    return atomic_exchange(&vm->vcpu[0]->arch.pending[1], 0ull) == BIT(36);
 }
 
 static void signal_guest(void)
