@@ -162,11 +162,11 @@ enum ord_event {
     ORD_EVENT_NONE = 0,      /* created, never run */
     ORD_EVENT_RUNNING = 1,   /* the hypervisor owns the frame */
     ORD_EVENT_SYSCALL = 2,   /* SVC: pc is behind the instruction, number in x8 */
-    ORD_EVENT_FAULT = 3,     /* stage-1 data or instruction abort: esr, far */
-    ORD_EVENT_EXCEPTION = 4, /* any other synchronous exception or SError: esr, far */
-    ORD_EVENT_STAGE2 = 5,    /* address not backed by the VM's memory: esr, far, ipa */
+    ORD_EVENT_FAULT = 3,     /* page fault, of data or an instruction: code, address */
+    ORD_EVENT_EXCEPTION = 4, /* any other exception: code, address */
+    ORD_EVENT_STAGE2 = 5,    /* address not backed by the VM's memory: code, address, physical */
     ORD_EVENT_RECALLED = 6,  /* answer to recall() */
-    ORD_EVENT_REJECTED = 7,  /* run() found the frame invalid; reason in esr (an ord_status) */
+    ORD_EVENT_REJECTED = 7,  /* run() found the frame invalid; reason in code (an ord_status) */
     /* Recalled out of a wait that the hypervisor serves: pc behind the SVC, x0..x8 as it was called. */
     ORD_EVENT_INTERRUPTED = 8,
 };
@@ -219,9 +219,9 @@ struct ord_frame {
     /* event: written by the hypervisor, the word last (store-release) */
     uint32_t event; /* enum ord_event */
     uint32_t event_reserved;
-    uint64_t esr; /* ESR_EL1; ESR_EL2 for STAGE2 and for an EXCEPTION that EL2 takes itself */
-    uint64_t far; /* FAR_EL1 or FAR_EL2, likewise */
-    uint64_t ipa; /* STAGE2: faulting intermediate physical address; 0 if not known (permission) */
+    uint64_t code;     /* what has happened, as the architecture says it */
+    uint64_t address;  /* of the access, as the thread sees it */
+    uint64_t physical; /* STAGE2: likewise, as its VM does; 0 if not known (permission) */
     uint64_t header_reserved[2];
     /*
      * wait word: written by the guest. Not 0: whoever waits sleeps and wants the virtual exception on

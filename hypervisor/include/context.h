@@ -94,7 +94,12 @@ void context_preempted(struct context *c);
 /* It could run, but the budget of its core is used up. */
 void context_throttled(struct context *c);
 
-/* Ends a run: registers are in the frame already; writes the event and tells the guest. */
-void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64_t far, uint64_t ipa);
+/*
+ * Ends a run: registers are in the frame already; writes the event and tells the guest. The last three say
+ * what has happened, as the architecture does: its code, the address of the access as the thread sees it, and
+ * as its VM does. Not a structure, which would go through memory.
+ */
+void context_event(struct context *c, enum ord_event event, uint64_t code, uint64_t address,
+                   uint64_t physical);
 
 #endif

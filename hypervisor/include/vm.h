@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A VM: its stage-2 table, its vCPUs, its host cores and the detached contexts that run on them. */
+/* A VM: its table, its vCPUs, its host cores and the detached contexts that run on them. */
 #ifndef HV_VM_H
 #define HV_VM_H
 
@@ -39,7 +39,7 @@ struct vm {
  * vm->lock, if both are held. */
 extern struct spinlock vm_irq_lock;
 
-/* A fresh VMID: spaces are never destroyed. */
+/* A fresh number: spaces are never destroyed. */
 uint32_t space_id(void);
 
 /* exception: line of the virtual exception. BAD_PARAM: it cannot be. NO_MEMORY. */

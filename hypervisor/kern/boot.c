@@ -222,7 +222,7 @@ static void start_first_task(void)
     first_task->cores = ~0u;
     first_task->prio_limit = ORD_PRIO_MAX;
     first_task->objects_left = ~0u;
-    if (ptab_init(&first_task->ptab, arch_space_bits(), false, (uint16_t)space_id()) != ORD_OK)
+    if (ptab_init(&first_task->ptab, PTAB_TASK, arch_space_bits(), (uint16_t)space_id()) != ORD_OK)
         panic("no memory for the first task");
     insert_first_caps();
 

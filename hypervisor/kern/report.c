@@ -147,7 +147,7 @@ static void vcpu_now(const struct vm *vm, uint32_t index, uint32_t line)
 
     switch (line) {
     case 0:
-        print("vCPU %u of VM %u on core %u: %s; waiting interrupts: %u", index, vm->ptab.vmid,
+        print("vCPU %u of VM %u on core %u: %s; waiting interrupts: %u", index, vm->ptab.space,
               v->thread->core->index, activity(v), arch_vcpu_pending_count(&v->arch));
         break;
     case 1:
@@ -187,7 +187,7 @@ static void context_now(const struct vm *vm, const struct context *c, uint32_t l
 
     switch (line) {
     case 0:
-        print("context %u of VM %u on core %u, priority %u%s: %s", c->id, vm->ptab.vmid,
+        print("context %u of VM %u on core %u, priority %u%s: %s", c->id, vm->ptab.space,
               c->thread.core->index, c->thread.prio, c->shared ? ", shared" : "",
               states[MIN(context_state(c), 2u)]);
         break;

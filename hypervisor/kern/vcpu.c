@@ -42,7 +42,7 @@ static void check_hang(struct vm *vm, uint64_t now)
     if (atomic_exchange(&vm->hung, true) || vm->hangs == HANGS_MAX)
         return;
     vm->hangs++;
-    print("VM %u hangs: its vCPUs have taken no interrupt for %lu s", vm->ptab.vmid,
+    print("VM %u hangs: its vCPUs have taken no interrupt for %lu s", vm->ptab.space,
           READ_ONCE(vm->watchdog) / arch_counter_hz());
     for (uint32_t i = 0; i < count; i++) {
         if (is_off(vm->vcpu[i]))
@@ -76,7 +76,7 @@ static void watch(struct timer *timer)
     v->watch_seen = seen;
     WRITE_ONCE(v->stuck_since, seen ? now : 0);
     if (READ_ONCE(vm->hung) && atomic_exchange(&vm->hung, false) && vm->hangs < HANGS_MAX)
-        print("VM %u takes interrupts again", vm->ptab.vmid);
+        print("VM %u takes interrupts again", vm->ptab.space);
 }
 
 static NOINLINE void watch_on(struct vcpu *v)

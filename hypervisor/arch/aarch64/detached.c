@@ -18,7 +18,6 @@
 #include "sysreg.h"
 #include "user.h"
 #include "vm.h"
-#include "wait.h"
 #include "world.h"
 #include <arch/platform.h>
 #include <arch/ptab.h>
@@ -43,13 +42,6 @@
 #define PTE_AF    BIT(10)
 #define PTE_NG    BIT(11)
 #define PTE_UXN   BIT(54)
-
-/* Linux: include/uapi/asm-generic/unistd.h, include/uapi/linux/time.h. */
-#define NR_CLOCK_NANOSLEEP 115
-#define CLOCK_MONOTONIC    1
-#define TIMER_ABSTIME      1
-#define NS_PER_SECOND      1000000000ull
-#define SECONDS_MAX        (1ull << 32) /* what is further away is Linux's business */
 
 #define CNTKCTL_MASK (BIT_RANGE(7, 0) | BIT(17)) /* counters and event stream; not the timers */
 #define CPACR_FPEN   BIT_RANGE(21, 20)
@@ -164,21 +156,12 @@ void arch_context_result(struct context *c, uint64_t value)
     c->thread.arch.regs->x[0] = value;
 }
 
-/* Linux's system calls that are served here if the guest allows it (ORD_SERVE_*). */
-static bool serve_call(struct context *c, uint64_t number, const uint64_t arg[6])
+bool arch_user_read(struct context *c, uint64_t at, void *to, uint64_t size)
 {
     const struct el1 *e = &c->thread.arch.detached_el1;
     const struct user_space user = {.ttbr0 = e->ttbr0, .tcr = e->tcr};
-    uint64_t time[2];
 
-    if (number != NR_CLOCK_NANOSLEEP || !(c->serve & ORD_SERVE_SLEEP))
-        return false;
-    if ((uint32_t)arg[0] != CLOCK_MONOTONIC || (uint32_t)arg[1] != TIMER_ABSTIME)
-        return false;
-    if (!user_read(c->vm, &user, arg[2], time, sizeof(time)) || time[0] > SECONDS_MAX ||
-        time[1] >= NS_PER_SECOND)
-        return false;
-    return wait_clock(c, (int64_t)(time[0] * NS_PER_SECOND + time[1] - c->clock_offset));
+    return user_read(c->vm, &user, at, to, size);
 }
 
 /* An exception came through the stub: EL1's registers tell what happened at EL0. */
@@ -201,7 +184,7 @@ static void stub_event(struct context *c, struct regs *r)
             c->frame->stats = c->stats;
             return;
         }
-        if (serve_call(c, number, arg)) {
+        if (serve_dispatch(c, number, arg)) {
             if (!c->wait)
                 r->x[0] = 0;
             c->frame->stats = c->stats;

@@ -97,6 +97,15 @@ void arch_context_result(struct context *c, uint64_t value)
     c->thread.arch.results++;
 }
 
+bool arch_user_read(struct context *c, uint64_t at, void *to, uint64_t size)
+{
+    FAKE_CHECK(c->thread.core == core_self() && c->thread.arch.context_running);
+    if (!fake.user || at < fake.user_address || at + size > fake.user_address + fake.user_size)
+        return false;
+    memcpy(to, (const char *)fake.user + (at - fake.user_address), size);
+    return true;
+}
+
 uint32_t arch_core_registers(struct core *c, struct arch_register r[ARCH_REGISTERS_MAX])
 {
     FAKE_CHECK(c == core_self());

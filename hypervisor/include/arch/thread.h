@@ -42,6 +42,9 @@ status_t arch_context_load(struct context *c) MUST_CHECK;
 /* Writes what only the hardware holds into the frame (pc, pstate, FP/SIMD, …). */
 void arch_context_save(struct context *c);
 
+/* Reads the thread's memory, at an address of its own. False: not all of that is memory that it may read. */
+bool arch_user_read(struct context *c, uint64_t at, void *to, uint64_t size) MUST_CHECK;
+
 /* The result of the system call or host call that the context is in. */
 void arch_context_result(struct context *c, uint64_t value);
 

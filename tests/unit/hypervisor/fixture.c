@@ -51,7 +51,7 @@ struct task *fixture_task(void)
 {
     struct task *t = pool_alloc(ORD_POOL_TASK);
 
-    CHECK(t && ptab_init(&t->ptab, 40, false, (uint16_t)space_id()) == ORD_OK);
+    CHECK(t && ptab_init(&t->ptab, PTAB_TASK, 40, (uint16_t)space_id()) == ORD_OK);
     memcpy(t->name, "test", 5);
     t->first = true;
     t->cores = ~0u;

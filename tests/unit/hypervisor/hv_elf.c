@@ -66,7 +66,7 @@ static const char *load(const void *file, uint64_t size)
     pool_init_pages(ptr_pa(machine + (2ull << 20)), 64 * PAGE_SIZE);
     pools[ORD_POOL_PAGE].free = NULL;
     pools[ORD_POOL_PAGE].used = 0;
-    CHECK(ptab_init(&space, 40, false, 1) == ORD_OK);
+    CHECK(ptab_init(&space, PTAB_TASK, 40, 1) == ORD_OK);
     const char *error = elf_load(exact, size, &space, memory, &used, &entry);
     free(exact);
     return error;

@@ -285,7 +285,7 @@ static int64_t hypercall_flags(struct vm *vm, uint64_t function, uint64_t a, uin
 {
     uint64_t arg[5] = {a, flags};
 
-    CHECK(hypercall_dispatch(vm->vcpu[0], function, arg, result));
+    hypercall_dispatch(vm->vcpu[0], (uint32_t)function - ORD_HC_BASE, arg, result);
     return (int64_t)result[0];
 }
 

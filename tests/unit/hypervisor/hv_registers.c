@@ -415,7 +415,7 @@ static bool repeats(uint64_t midr)
 
 static void errata(void)
 {
-    struct ptab own = {.stage1 = true}, space = {.vmid = 3};
+    struct ptab own = {.kind = PTAB_OWN}, space = {.kind = PTAB_VM, .space = 3};
 
     CHECK(repeats(0x410fd0b0) && repeats(0x413fd0b0)); /* Cortex-A76 r0p0, r3p0 */
     CHECK(!repeats(0x413fd0b1) && !repeats(0x414fd0b1));
@@ -438,7 +438,7 @@ static void errata(void)
 
 static bool mapped(uint64_t at)
 {
-    const struct ptab p = {.root = (uint64_t *)mmu.ttbr0, .bits = 48, .stage1 = true};
+    const struct ptab p = {.root = (uint64_t *)mmu.ttbr0, .bits = 48, .kind = PTAB_OWN};
     paddr_t to;
     unsigned rights;
 
@@ -511,7 +511,7 @@ static void guards(void)
 /* What a device is at stage 2: the guest's own attributes decide, a host task has none. */
 static void devices(void)
 {
-    const struct ptab guest = {.guest = true}, host = {.guest = false};
+    const struct ptab guest = {.kind = PTAB_VM}, host = {.kind = PTAB_TASK};
     const unsigned rights = PTAB_READ | PTAB_WRITE;
 
     CHECK_EQUAL(arch_pte_leaf(&guest, 0x9000000, 3, rights | PTAB_DEVICE) >> 2 & 15, 5); /* Normal-NC */
