@@ -5,8 +5,8 @@
 #include "console.h"
 #include "gich.h"
 #include "irq.h"
+#include "machine.h"
 #include "panic.h"
-#include "platform.h"
 #include "report.h"
 #include "sysreg.h"
 #include "vcpu.h"
@@ -75,7 +75,7 @@ static void write64(uint64_t a, uint64_t v)
 
 static void wait_dist(void)
 {
-    while (read32(platform.gicd.base + GICD_CTLR) & GICD_CTLR_RWP)
+    while (read32(machine.gicd.base + GICD_CTLR) & GICD_CTLR_RWP)
         cpu_relax();
 }
 
@@ -87,7 +87,7 @@ static uint32_t affinity(uint64_t mpidr)
 
 void gic_init(void)
 {
-    uint64_t d = platform.gicd.base;
+    uint64_t d = machine.gicd.base;
 
     limit = (uint32_t)MIN(32 * ((read32(d + GICD_TYPER) & 0x1f) + 1), 1020u);
     write32(d + GICD_CTLR, 0);
@@ -109,7 +109,7 @@ void gic_init(void)
 
 static uint64_t find_redistributor(const struct core *c)
 {
-    uint64_t r = platform.gicr.base, end = r + platform.gicr.size;
+    uint64_t r = machine.gicr.base, end = r + machine.gicr.size;
 
     while (r < end) {
         uint64_t typer = *(volatile uint64_t *)(r + GICR_TYPER);
@@ -167,12 +167,12 @@ uint32_t arch_irq_limit(void)
 
 void arch_irq_route(uint32_t intid, const struct core *c)
 {
-    write64(platform.gicd.base + GICD_IROUTER + 8ull * intid, c->hwid);
+    write64(machine.gicd.base + GICD_IROUTER + 8ull * intid, c->hwid);
 }
 
 static bool bit(uint32_t reg, uint32_t intid)
 {
-    return read32(platform.gicd.base + reg + intid / 32 * 4) >> intid % 32 & 1;
+    return read32(machine.gicd.base + reg + intid / 32 * 4) >> intid % 32 & 1;
 }
 
 uint64_t arch_irq_control(uint32_t intid, uint32_t op)
@@ -183,7 +183,7 @@ uint64_t arch_irq_control(uint32_t intid, uint32_t op)
         [ORD_IRQ_SET_ACTIVE] = GICD_ISACTIVER, [ORD_IRQ_CLEAR_ACTIVE] = GICD_ICACTIVER,
     };
     static struct spinlock lock; /* ICFGR is read, changed and written */
-    uint64_t d = platform.gicd.base;
+    uint64_t d = machine.gicd.base;
     uint32_t shift = intid % 16 * 2 + 1;
 
     switch (op) {

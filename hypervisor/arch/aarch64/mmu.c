@@ -10,6 +10,7 @@
 #include "core.h"
 #include "errata.h"
 #include "image.h"
+#include "machine.h"
 #include "panic.h"
 #include "platform.h"
 #include "pool.h"
@@ -286,8 +287,8 @@ void mmu_init(void)
         map(base, below - base, PTAB_READ | PTAB_WRITE);
         map(above, top - above, PTAB_READ | PTAB_WRITE);
     }
-    map(platform.gicd.base, platform.gicd.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
-    map(platform.gicr.base, platform.gicr.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
+    map(machine.gicd.base, machine.gicd.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
+    map(machine.gicr.base, machine.gicr.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
     map(platform.uart.base, platform.uart.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
     mmu_on(tables.root, SCTLR_WXN);
 }

@@ -7,6 +7,7 @@
 #include "detached.h"
 #include "errata.h"
 #include "gic.h"
+#include "machine.h"
 #include "mmu.h"
 #include "panic.h"
 #include "platform.h"
@@ -110,7 +111,7 @@ uint64_t start_primary(uint64_t dtb)
 
     mmu_early(dtb);
     pool_init_pages(pa(arch_pool_base()), arch_image_base() + arch_image_size() - arch_pool_base());
-    const char *error = platform_init((const void *)dtb, DTB_LIMIT);
+    const char *error = machine_discover((const void *)dtb, DTB_LIMIT);
     core_count = platform.core_count;
     for (uint32_t i = 0; i < core_count; i++) {
         core_init(&cores[i], i, platform.hwid[i]);
@@ -208,5 +209,9 @@ void arch_core_sleep(struct core *c UNUSED)
 
 void arch_bootinfo(struct ord_bootinfo *info)
 {
-    info->gicd_typer = *(volatile uint32_t *)(platform.gicd.base + 4);
+    info->gicd_base = machine.gicd.base;
+    info->gicd_size = machine.gicd.size;
+    info->gicr_base = machine.gicr.base;
+    info->gicr_size = machine.gicr.size;
+    info->gicd_typer = *(volatile uint32_t *)(machine.gicd.base + 4);
 }

@@ -27,7 +27,7 @@ static void start(uint64_t pages)
     me = fixture_thread(task, 0, 50);
     ram = (struct memory){ptr_pa(GUEST_RAM).v, GUEST_MEMORY, false};
     devices = (struct memory){0, BIT(40), true};
-    platform.ram[0] = (struct range){ptr_pa(machine).v, MEMORY_SIZE};
+    platform.ram[0] = (struct range){ptr_pa(machine_ram).v, MEMORY_SIZE};
     platform.ram_count = 1;
     memory_keep(fake.image_base, fake.image_size);
     status_t s = task_cap_insert(task, ORD_CAP_TASK, CAP_TASK, task, 0);

@@ -65,7 +65,7 @@ static void save(void)
     saved.guest = malloc(SAVED_GUEST);
     saved.core = malloc(core_count * sizeof(struct core));
     CHECK(!pools[ORD_POOL_PAGE].free); /* in one piece */
-    memcpy(saved.memory, machine, SAVED_POOL);
+    memcpy(saved.memory, machine_ram, SAVED_POOL);
     memcpy(saved.guest, GUEST_RAM, SAVED_GUEST);
     memcpy(saved.core, cores, core_count * sizeof(struct core));
     memcpy(saved.pool, pools, sizeof(pools));
@@ -74,9 +74,9 @@ static void save(void)
 static void restore(void)
 {
     memcpy(pools, saved.pool, sizeof(pools));
-    ASAN_UNPOISON_MEMORY_REGION(machine, SAVED_POOL);
+    ASAN_UNPOISON_MEMORY_REGION(machine_ram, SAVED_POOL);
     ASAN_UNPOISON_MEMORY_REGION(GUEST_RAM, SAVED_GUEST);
-    memcpy(machine, saved.memory, SAVED_POOL);
+    memcpy(machine_ram, saved.memory, SAVED_POOL);
     memcpy(GUEST_RAM, saved.guest, SAVED_GUEST);
     memcpy(cores, saved.core, core_count * sizeof(struct core));
 }

@@ -25,7 +25,7 @@ static void start(void)
     task = fixture_task();
     me = fixture_thread(task, 0, 50);
     ram = (struct memory){ptr_pa(GUEST_RAM).v, 1 << 20, false};
-    platform.ram[0] = (struct range){ptr_pa(machine).v, MEMORY_SIZE};
+    platform.ram[0] = (struct range){ptr_pa(machine_ram).v, MEMORY_SIZE};
     platform.ram_count = 1;
     status_t s = task_cap_insert(task, ORD_CAP_TASK, CAP_TASK, task, 0);
     s |= task_cap_insert(task, ORD_CAP_CONSOLE, CAP_CONSOLE, task, 0);

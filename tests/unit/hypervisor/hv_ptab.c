@@ -21,8 +21,8 @@ static struct model model;
 
 static void start(uint64_t pages)
 {
-    machine = fake_memory(MEMORY_SIZE);
-    pool_init_pages(ptr_pa(machine), pages * PAGE_SIZE);
+    machine_ram = fake_memory(MEMORY_SIZE);
+    pool_init_pages(ptr_pa(machine_ram), pages * PAGE_SIZE);
 }
 
 static uint32_t pages_used(void)

@@ -31,7 +31,7 @@ static void start(void)
     task = fixture_task();
     ram = (struct memory){ptr_pa(GUEST_RAM).v, 8ull << 20, false};
     devices = (struct memory){0, BIT(40), true};
-    platform.ram[0] = (struct range){ptr_pa(machine).v, MEMORY_SIZE};
+    platform.ram[0] = (struct range){ptr_pa(machine_ram).v, MEMORY_SIZE};
     platform.ram_count = 1;
     memory_keep(fake.image_base, fake.image_size);
     memory_keep(0x8000000, 0x10000);

@@ -11,6 +11,7 @@
 #include "errata.h"
 #include "gich.h"
 #include "image.h"
+#include "machine.h"
 #include "mmu.h"
 #include "platform.h"
 #include "pool.h"
@@ -116,6 +117,7 @@ struct core *model_core;
 struct core cores[ORD_CORES_MAX];
 uint32_t core_count;
 struct platform platform;
+struct machine machine;
 static uint64_t serror; /* that is let in */
 
 char image_start[IMAGE_MEMORY] __attribute__((aligned(1 << 21)));

@@ -4,14 +4,15 @@
 #define ARCH_IRQ_IMPL_H
 
 #include "types.h"
+#include <outrider/task.h>
 
-#define ARCH_LINE_FIRST 32
-#define ARCH_LINE_LIMIT 1020
+#define ARCH_LINE_FIRST ORD_LINE_FIRST
+#define ARCH_LINE_LIMIT ORD_LINE_LIMIT
 
 /* PPIs. */
 static inline bool arch_exception_valid(uint64_t line)
 {
-    return line >= 16 && line < ARCH_LINE_FIRST;
+    return line >= ORD_EXCEPTION_FIRST && line <= ORD_EXCEPTION_LAST;
 }
 
 #endif
