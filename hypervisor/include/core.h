@@ -19,7 +19,7 @@
 enum core_mode {
     CORE_HYP = 0,   /* in the hypervisor: drains the mailbox before it leaves */
     CORE_USER = 1,  /* in a guest, detached thread or host task */
-    CORE_POLL = 2,  /* idle, waits for the store to the mailbox (WFE) */
+    CORE_POLL = 2,  /* idle, waits for the store to the mailbox */
     CORE_SLEEP = 3, /* idle, waits for an interrupt */
     CORE_OFF = 4,   /* not started */
 };
@@ -30,7 +30,7 @@ struct core {
     struct thread *current; /* whose registers are in the hardware */
     /* */
     uint32_t index;
-    uint64_t hwid; /* what the machine calls it */
+    uint64_t hwid;       /* what the machine calls it */
     struct thread *mail; /* mailbox */
     uint32_t mode;       /* enum core_mode */
     uint32_t asked;      /* not 0: one of the following, or to halt */

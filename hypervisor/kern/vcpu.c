@@ -14,7 +14,7 @@
 /*
  * The watchdog. A guest that takes interrupts acknowledges its timer's soon. So each vCPU that runs looks now
  * and then, on its own core, whether the very same one is pending as at its last look, or nothing has
- * happened with interrupts masked (arch_vcpu_timer_pending()); one that idles is woken by its interrupt, and
+ * happened with interrupts masked (arch_vcpu_progress()); one that idles is woken by its interrupt, and
  * does not look. The VM hangs if all vCPUs that are on have been stuck for the watchdog's time.
  */
 #define WATCH_LOOKS 4 /* in that time */
@@ -67,7 +67,7 @@ static void watch(struct timer *timer)
         return;
     }
     if (READ_ONCE(vm->watchdog) && t->in_guest && !t->idle_guest)
-        seen = arch_vcpu_timer_pending(v);
+        seen = arch_vcpu_progress(v);
     if (seen && seen == v->watch_seen) {
         if (is_stuck(v, now))
             check_hang(vm, now);

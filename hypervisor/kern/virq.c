@@ -44,7 +44,7 @@ void virq_control(struct irq *i, uint64_t op, uint64_t *result)
     case ORD_IRQ_GET:
         *result = atomic_load(&i->state) | ORD_IRQ_STATE_EDGE;
         break;
-    default: /* always an edge; active only in list registers */
+    default: /* always an edge; active only in the vCPU */
         break;
     }
 }

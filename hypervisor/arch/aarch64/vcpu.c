@@ -194,7 +194,7 @@ bool arch_vcpu_irq_pending(struct vcpu *v)
     return gich_pending();
 }
 
-uint64_t arch_vcpu_timer_pending(struct vcpu *v)
+uint64_t arch_vcpu_progress(struct vcpu *v)
 {
     uint32_t pending, active;
 

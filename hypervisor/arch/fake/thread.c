@@ -62,7 +62,7 @@ bool arch_vcpu_irq_pending(struct vcpu *v)
     return v->arch.irq_pending;
 }
 
-uint64_t arch_vcpu_timer_pending(struct vcpu *v)
+uint64_t arch_vcpu_progress(struct vcpu *v)
 {
     FAKE_CHECK(v->thread->core == core_self());
     return v->arch.timer_pending;

@@ -33,9 +33,12 @@ void arch_vcpu_leave(struct vcpu *v);
 /* One is pending in the hardware. Only if loaded here. */
 bool arch_vcpu_irq_pending(struct vcpu *v);
 
-/* Which interrupt of its virtual timer is pending and not acknowledged: a number, another one for each
- * interrupt; 0: none. On its core. */
-uint64_t arch_vcpu_timer_pending(struct vcpu *v);
+/*
+ * For the watchdog, on its core: 0 if the guest takes interrupts; else a number that stays the same as long
+ * as it takes none: which one of its virtual timer is pending and not acknowledged, or since when it has had
+ * them masked.
+ */
+uint64_t arch_vcpu_progress(struct vcpu *v);
 
 /* Takes the frame's contents. BAD_VERSION, BAD_PARAM: the frame is not valid. */
 status_t arch_context_load(struct context *c) MUST_CHECK;
