@@ -90,12 +90,12 @@ bool boot_prepare(struct boot *boot, const struct ord_bootinfo *info)
     char error[IMAGE_ERROR_MAX];
 
     boot->info = info;
-    boot->machine = (const void *)(uintptr_t)info->dtb_base;
-    if (!tree_check(boot->machine, info->dtb_size)) {
+    boot->machine = (const void *)(uintptr_t)info->description_base;
+    if (!tree_check(boot->machine, info->description_size)) {
         log_line("the machine's device tree is corrupt");
         return false;
     }
-    if (!tree_reserved(boot->machine, 1ull << info->ipa_bits, &boot->reserved)) {
+    if (!tree_reserved(boot->machine, 1ull << info->space_bits, &boot->reserved)) {
         log_line("the machine's device tree reserves too many ranges of memory");
         return false;
     }

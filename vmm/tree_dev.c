@@ -17,7 +17,7 @@ static status_t map_range(struct vm *vm, struct range range)
 {
     struct range rest, part;
 
-    if (range.base + range.size > 1ull << vm->boot->ipa_bits)
+    if (range.base + range.size > 1ull << vm->boot->space_bits)
         return ORD_BAD_ADDRESS;
     rest = range_widen(range, ORD_PAGE_SIZE);
     while (range_list_gap(&vm->taken, &rest, &part)) {

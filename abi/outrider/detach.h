@@ -2,36 +2,29 @@
 /*
  * Detach ABI: guest kernel <-> hypervisor (abi.md, section "Detach").
  *
- * Hypercalls follow SMCCC 1.2 (Arm DEN0028), HVC #0 (or SMC #0) from EL1, function number in w0, arguments in
- * x1..x5; x0 returns an ord_status, x1..x3 return values. x4..x17 and everything else are preserved. A call
- * from EL0 is not possible: HVC is undefined there (ARM ARM DDI0487, C6.2 HVC).
+ * How a hypercall is made, and the number of function 0 (ORD_HC_BASE), are the architecture's
+ * (arch/NAME/detach.h). Each takes up to five arguments and returns an ord_status and up to three values:
+ * x1..x3 here. A program cannot make one.
  */
 #ifndef OUTRIDER_DETACH_H
 #define OUTRIDER_DETACH_H
 
+#include "arch.h"
 #include "types.h"
 
-/* SMCCC "Call UID" of the vendor hypervisor service range; returns the four words below in w0..w3. */
-#define ORD_HC_CALL_UID 0x8600ff01u
-#define ORD_HC_REVISION 0x8600ff03u
-#define ORD_UID_0       0x6f757472u /* "outr" */
-#define ORD_UID_1       0x69646572u /* "ider" */
-#define ORD_UID_2       0x2d646574u
-#define ORD_UID_3       0x61636831u
-
-#define ORD_HC_BASE 0xc6000000u /* fast call, 64-bit, vendor specific hypervisor service */
-#define ORD_HC(n)   (ORD_HC_BASE + (n))
+#define ORD_HC(n) (ORD_HC_BASE + (n))
 
 /* info(version) -> x1 ABI version, x2 feature bits, x3 context_max. BAD_VERSION if the major differs. */
 #define ORD_HC_INFO ORD_HC(0x01)
 /* core_info(core) -> x1 flags ORD_CORE_* (15:0) and number of contexts on it (31:16), x2 one of these + 1 (0
- * = none), x3 MPIDR affinity. */
+ * = none), x3 what the machine calls it (arm64: MPIDR affinity). */
 #define ORD_HC_CORE_INFO ORD_HC(0x02)
 /* pool_info(pool ORD_POOL_*) -> x1 in use, x2 capacity. */
 #define ORD_HC_POOL_INFO ORD_HC(0x03)
-/* setup(ipa of the event page or ORD_SETUP_NONE). Page-aligned guest RAM. BUSY while contexts exist. */
+/* setup(guest address of the event page or ORD_SETUP_NONE). Page-aligned guest RAM. BUSY while contexts
+ * exist. */
 #define ORD_HC_SETUP ORD_HC(0x04)
-/* create(frame ipa, core or ORD_CORE_ANY, priority, flags ORD_CREATE_*) -> x1 context id. */
+/* create(guest address of the frame, core or ORD_CORE_ANY, priority, flags ORD_CREATE_*) -> x1 context id. */
 #define ORD_HC_CREATE ORD_HC(0x05)
 /* run(context): the hypervisor owns the frame until it writes an event other than RUNNING. */
 #define ORD_HC_RUN ORD_HC(0x06)
@@ -47,19 +40,19 @@
 #define ORD_HC_BARRIER ORD_HC(0x0b)
 /* core_stats(core) -> x1 entries to the hypervisor, x2 interrupts, x3 exits from it, since boot. */
 #define ORD_HC_CORE_STATS ORD_HC(0x0c)
-/* log(position, ipa of a page of guest RAM) -> x1 next position, x2 bytes written to the page, x3 bytes lost
- * before. */
+/* log(position, guest address of a page of RAM) -> x1 next position, x2 bytes written to the page, x3 bytes
+ * lost before. */
 #define ORD_HC_LOG ORD_HC(0x0d)
 
 /* time(): CLOCK_MONOTONIC goes at another rate from now on; what waits for it computes its time again. */
 #define ORD_HC_TIME ORD_HC(0x0e)
 /*
- * irq_grant(context, virtual INTID): that interrupt of a device is the context's from now on: its thread
+ * irq_grant(context, virtual line): that interrupt of a device is the context's from now on: its thread
  * waits for it and acknowledges it by host calls, and no vCPU gets it. BAD_CAP: no such context. BAD_PARAM:
  * the VM has no such interrupt. BUSY: it is granted. Ends with the context.
  */
 #define ORD_HC_IRQ_GRANT ORD_HC(0x0f)
-/* irq_revoke(virtual INTID): Linux's again, also one that is pending or was not acknowledged. BAD_PARAM: it
+/* irq_revoke(virtual line): Linux's again, also one that is pending or was not acknowledged. BAD_PARAM: it
  * is not granted. */
 #define ORD_HC_IRQ_REVOKE ORD_HC(0x10)
 /* notify_signal(channel): signals the other end. BAD_CAP: no such channel. */
@@ -72,7 +65,7 @@
 #define ORD_CORE_ANY   0xffffffffu
 
 /* Feature bits of info(). */
-#define ORD_FEATURE_HW_TLB (1ull << 0) /* Linux's broadcast TLB invalidation reaches host cores */
+#define ORD_FEATURE_HW_TLB (1ull << 0) /* Linux's own TLB invalidation reaches host cores */
 
 #define ORD_FEATURE_SHARED (1ull << 1) /* ORD_CREATE_SHARED */
 #define ORD_FEATURE_LOG    (1ull << 2) /* ORD_HC_LOG */
@@ -122,7 +115,7 @@ enum ord_pool {
 /*
  * Linux's CLOCK_MONOTONIC, as the vDSO computes it:
  *
- *   ns = base + ((((CNTVCT_EL0 - cycle_last) * mult) + fraction) >> shift)
+ *   ns = base + ((((counter - cycle_last) * mult) + fraction) >> shift)
  *
  * Written by the guest when its timekeeping changes. mult 0, or a shift above ORD_TIMEBASE_SHIFT_MAX: there
  * is none, and what needs it is forwarded. Writer: seq odd, barrier, values, barrier, seq even.
@@ -161,19 +154,16 @@ ORD_ASSERT(sizeof(struct ord_event_page) == ORD_PAGE_SIZE);
 enum ord_event {
     ORD_EVENT_NONE = 0,      /* created, never run */
     ORD_EVENT_RUNNING = 1,   /* the hypervisor owns the frame */
-    ORD_EVENT_SYSCALL = 2,   /* SVC: pc is behind the instruction, number in x8 */
-    ORD_EVENT_FAULT = 3,     /* stage-1 data or instruction abort: esr, far */
-    ORD_EVENT_EXCEPTION = 4, /* any other synchronous exception or SError: esr, far */
-    ORD_EVENT_STAGE2 = 5,    /* address not backed by the VM's memory: esr, far, ipa */
+    ORD_EVENT_SYSCALL = 2,   /* pc is behind the instruction */
+    ORD_EVENT_FAULT = 3,     /* page fault, of data or an instruction: code, address */
+    ORD_EVENT_EXCEPTION = 4, /* any other exception: code, address */
+    ORD_EVENT_STAGE2 = 5,    /* address not backed by the VM's memory: code, address, physical */
     ORD_EVENT_RECALLED = 6,  /* answer to recall() */
-    ORD_EVENT_REJECTED = 7,  /* run() found the frame invalid; reason in esr (an ord_status) */
-    /* Recalled out of a wait that the hypervisor serves: pc behind the SVC, x0..x8 as it was called. */
+    ORD_EVENT_REJECTED = 7,  /* run() found the frame invalid; reason in code (an ord_status) */
+    /* Recalled out of a wait that the hypervisor serves: pc behind the instruction, arguments as it was
+       called. */
     ORD_EVENT_INTERRUPTED = 8,
 };
-
-/* User PSTATE bits that run() accepts and events return (ARM ARM C5.2.18, SPSR_EL1): NZCV, DIT, SSBS, BTYPE,
- * TCO. */
-#define ORD_PSTATE_MASK 0xf3001c00ull
 
 /*
  * Flags of ord_frame.serve: system calls that the hypervisor may serve itself.
@@ -207,8 +197,8 @@ ORD_ASSERT(sizeof(struct ord_stats) == 128);
  * copies and checks it at run(); nothing in it lets the thread reach beyond its own VM.
  *
  *   0    header, event       64   wait word
- *   128  general registers   400  context of the thread
- *   608  FP/SIMD             1248 statistics
+ *   128  registers, as the architecture has them (arch/NAME/detach.h)
+ *   1248 statistics
  */
 struct ord_frame {
     /* header: set by the guest before create() */
@@ -219,9 +209,9 @@ struct ord_frame {
     /* event: written by the hypervisor, the word last (store-release) */
     uint32_t event; /* enum ord_event */
     uint32_t event_reserved;
-    uint64_t esr; /* ESR_EL1; ESR_EL2 for STAGE2 and for an EXCEPTION that EL2 takes itself */
-    uint64_t far; /* FAR_EL1 or FAR_EL2, likewise */
-    uint64_t ipa; /* STAGE2: faulting intermediate physical address; 0 if not known (permission) */
+    uint64_t code;     /* what has happened, as the architecture says it */
+    uint64_t address;  /* of the access, as the thread sees it */
+    uint64_t physical; /* STAGE2: likewise, as its VM does; 0 if not known (permission) */
     uint64_t header_reserved[2];
     /*
      * wait word: written by the guest. Not 0: whoever waits sleeps and wants the virtual exception on
@@ -231,42 +221,13 @@ struct ord_frame {
     uint32_t wait;
     uint32_t wait_cpu;
     uint64_t wait_reserved[7];
-    /* general registers, both ways */
-    uint64_t x[31];
-    uint64_t sp;
-    uint64_t pc;
-    uint64_t pstate; /* & ORD_PSTATE_MASK */
-    /* context of the thread, guest to hypervisor; tpidr_el0 both ways */
-    uint64_t tpidr_el0;
-    uint64_t tpidrro_el0;
-    uint64_t ttbr0_el1; /* table base; its ASID field and CnP are ignored */
-    uint64_t asid;      /* user ASID: bits 15:0; goes to TTBR1_EL1 or TTBR0_EL1 as TCR_EL1.A1 says */
-    uint64_t tcr_el1;   /* Linux's value; the hypervisor replaces the TTBR1 half */
-    uint64_t mair_el1;  /* Linux's value */
-    uint64_t sctlr_el1; /* the value in effect at EL0 */
-    uint64_t cntkctl_el1;
-    uint64_t cpacr_el1;
-    uint64_t pauth[10]; /* APIA, APIB, APDA, APDB, APGA: low then high half each; 0 without FEAT_PAuth */
-    uint64_t serve;     /* ORD_SERVE_* */
-    uint64_t
-        clock_offset;  /* ns, signed: the thread's CLOCK_MONOTONIC minus the timebase's (time namespaces) */
-    uint64_t channels; /* bit n: its host calls may use channel n */
-    uint64_t context_reserved[4];
-    /* FP/SIMD, both ways */
-    uint32_t fpsr;
-    uint32_t fpcr;
-    uint64_t fp_reserved;
-    uint64_t v[64]; /* V0 low, V0 high, V1 low, … */
-    uint64_t fp_reserved2[14];
+    ORD_FRAME_REGISTERS; /* up to offset 1248 */
     /* statistics, hypervisor to guest */
     struct ord_stats stats;
     uint8_t reserved[ORD_PAGE_SIZE - 1376];
 };
 ORD_ASSERT(offsetof(struct ord_frame, wait) == 64);
-ORD_ASSERT(offsetof(struct ord_frame, x) == 128);
-ORD_ASSERT(offsetof(struct ord_frame, tpidr_el0) == 400);
-ORD_ASSERT(offsetof(struct ord_frame, fpsr) == 608);
-ORD_ASSERT(offsetof(struct ord_frame, v) == 624);
+ORD_FRAME_ASSERT;
 ORD_ASSERT(offsetof(struct ord_frame, stats) == 1248);
 ORD_ASSERT(sizeof(struct ord_frame) == ORD_PAGE_SIZE);
 

@@ -16,16 +16,16 @@
 #define ORD_HOSTCALL_INFO (ORD_HOSTCALL_BASE + 0)
 
 /*
- * sleep_until(counter) -> x0 0. Returns when CNTVCT_EL0 has reached the value, at once if it has. A signal,
+ * sleep_until(counter) -> x0 0. Returns when the counter has reached the value, at once if it has. A signal,
  * or whatever else Linux wants of the thread, ends it early: Linux answers -ENOSYS (or -EINTR behind a
  * handler).
  */
 #define ORD_HOSTCALL_SLEEP_UNTIL (ORD_HOSTCALL_BASE + 1)
 
 /*
- * Interrupts that were granted to the thread (ORD_IOC_IRQ), by their virtual INTID; -EPERM for others.
- * irq_wait(intid, counter or 0) -> x0 1, 0 if it has not come until the counter has reached that value. Ends
- * early as sleep_until() does. It does not come again before irq_ack(intid) -> x0 0; -EINVAL: nothing to
+ * Interrupts that were granted to the thread (ORD_IOC_IRQ), by their virtual line; -EPERM for others.
+ * irq_wait(line, counter or 0) -> x0 1, 0 if it has not come until the counter has reached that value. Ends
+ * early as sleep_until() does. It does not come again before irq_ack(line) -> x0 0; -EINVAL: nothing to
  * acknowledge.
  */
 #define ORD_HOSTCALL_IRQ_WAIT (ORD_HOSTCALL_BASE + 2)

@@ -27,7 +27,7 @@ struct ord_ioc_head {
 #define ORD_IOC_CORES_MAX 32
 
 struct ord_ioc_core {
-    uint64_t mpidr;
+    uint64_t hwid;    /* what the machine calls it (arm64: MPIDR affinity) */
     uint32_t flags;   /* ORD_CORE_*, without the number; 0: no such core */
     uint32_t context; /* one of its contexts + 1, 0 = none */
     uint64_t entries; /* entries to the hypervisor since boot */

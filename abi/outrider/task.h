@@ -2,14 +2,16 @@
 /*
  * Host task ABI: native user-mode programs (the VMM) <-> hypervisor (abi.md, section "Host tasks").
  *
- * arm64: SVC #0 at EL0, call number in x8, arguments in x0..x5; x0 returns an ord_status, x1 a value.
- * All other registers are preserved. A host task runs without a stage 1: its addresses are its own.
+ * A call has a number and up to six arguments; it returns an ord_status and a value, on arm64 in x0 and x1
+ * (the names below). How it is made is the architecture's (arch/NAME/task.h). A host task's addresses are its
+ * own.
  *
  * Capabilities are indices into the task's table, chosen by the caller where a call creates one ("dst").
  */
 #ifndef OUTRIDER_TASK_H
 #define OUTRIDER_TASK_H
 
+#include "arch.h"
 #include "types.h"
 
 /* ---- Calls ------------------------------------------------------------------------------------------- */
@@ -23,7 +25,7 @@ enum ord_call {
     ORD_CALL_MEM_MAP = 1,
     /* mem_unmap(task or vm cap, address, size) */
     ORD_CALL_MEM_UNMAP = 2,
-    /* vm_create(dst, vPPI INTID of the virtual exception 16..31) */
+    /* vm_create(dst, line of the virtual exception, ORD_EXCEPTION_FIRST..LAST) */
     ORD_CALL_VM_CREATE = 3,
     /* vm_add_core(vm cap, core index, prio limit, budget, period): gives the core to the VM as a host core.
      * Budget and period 0: it runs no vCPU. Else it may, one that is created later: detached threads go
@@ -31,21 +33,21 @@ enum ord_call {
     ORD_CALL_VM_ADD_CORE = 4,
     /* thread_create(dst, entry, stack pointer, argument in x0, core index, priority): ready at once. */
     ORD_CALL_THREAD_CREATE = 5,
-    /* vcpu_create(dst, vm cap, thread cap, MPIDR affinity, state page address): makes that thread of the
+    /* vcpu_create(dst, vm cap, thread cap, hwid, state page address): makes that thread of the
      * caller's task the one that runs the vCPU; the hypervisor maps the state page (struct
      * ord_vcpu_state) into the caller's task at the address. A core runs one vCPU of a VM, and none if it is
      * a host core without a period (BUSY). */
     ORD_CALL_VCPU_CREATE = 6,
-    /* vcpu_reset(vcpu cap): all EL1 registers to their reset values, pending interrupts dropped. x, pc,
-     * pstate are then taken from the state page. Only by the vCPU's thread. */
+    /* vcpu_reset(vcpu cap): all of its kernel's registers to their reset values, pending interrupts dropped.
+     * The general ones are then taken from the state page. Only by the vCPU's thread. */
     ORD_CALL_VCPU_RESET = 7,
     /* vcpu_run(vcpu cap): enters the guest; returns OK with the reason in the state page. Only by the
      * vCPU's thread (NO_RIGHT). BAD_STATE after vm_stop. */
     ORD_CALL_VCPU_RUN = 8,
     /* vcpu_kick(vcpu cap): its vcpu_run returns with ORD_EXIT_KICK, now or when next called. */
     ORD_CALL_VCPU_KICK = 9,
-    /* vcpu_inject(vcpu cap, INTID 0..1019, priority): makes a virtual interrupt pending (edge). 0..31 also
-     * obey private_enabled and use private_priority. */
+    /* vcpu_inject(vcpu cap, line below ORD_LINE_LIMIT, priority): makes a virtual interrupt pending (edge).
+     * Those of a vCPU alone also obey private_enabled and use private_priority. */
     ORD_CALL_VCPU_INJECT = 10,
     /* notify_create(dst) */
     ORD_CALL_NOTIFY_CREATE = 11,
@@ -54,10 +56,10 @@ enum ord_call {
     ORD_CALL_NOTIFY_WAIT = 12,
     /* notify_signal(cap, bits) */
     ORD_CALL_NOTIFY_SIGNAL = 13,
-    /* irq_create(dst, irq-control cap, INTID 32..1019): BUSY if taken. INTID 0: a virtual one, which only
+    /* irq_create(dst, irq-control cap, line): BUSY if taken. Line 0: a virtual one, which only
      * software raises: a channel, or irq_control(SET_PENDING). */
     ORD_CALL_IRQ_CREATE = 14,
-    /* irq_bind(irq cap, vcpu cap, virtual INTID, priority): delivered to that vCPU from now on; the
+    /* irq_bind(irq cap, vcpu cap, virtual line, priority): delivered to that vCPU from now on; the
      * physical interrupt is routed to its core and deactivated by the guest's own EOI. May be repeated
      * to move it or change the priority. */
     ORD_CALL_IRQ_BIND = 15,
@@ -122,7 +124,7 @@ enum ord_call {
 #define ORD_MEM_READ   (1u << 0)
 #define ORD_MEM_WRITE  (1u << 1)
 #define ORD_MEM_EXEC   (1u << 2)
-#define ORD_MEM_DEVICE (1u << 3) /* Device-nGnRE instead of Normal write-back; implied for device objects */
+#define ORD_MEM_DEVICE (1u << 3) /* registers, not memory; implied for device objects */
 
 enum ord_irq_op {
     ORD_IRQ_ENABLE = 0,
@@ -136,7 +138,7 @@ enum ord_irq_op {
     ORD_IRQ_GET = 8,
 };
 #define ORD_IRQ_STATE_ENABLED (1u << 0)
-#define ORD_IRQ_STATE_PENDING (1u << 1) /* here or in the vCPU's list registers */
+#define ORD_IRQ_STATE_PENDING (1u << 1) /* here or in the vCPU */
 #define ORD_IRQ_STATE_ACTIVE  (1u << 2)
 #define ORD_IRQ_STATE_EDGE    (1u << 3)
 
@@ -144,7 +146,7 @@ enum ord_power_op { ORD_POWER_OFF = 0, ORD_POWER_RESET = 1 };
 
 /* ---- Boot information: x0 of a task's first thread points to it -------------------------------------- */
 
-/* The hypervisor places boot information, device tree, heap and first stack in this part of the task. */
+/* The hypervisor places boot information, description, heap and first stack in this part of the task. */
 #define ORD_TASK_RESERVED_BASE 0x7100000000ull
 #define ORD_TASK_RESERVED_END  0x7400000000ull
 
@@ -187,7 +189,7 @@ struct ord_module {
 };
 
 struct ord_core {
-    uint64_t mpidr; /* affinity fields only */
+    uint64_t hwid;  /* what the machine calls it; arm64: MPIDR's affinity fields only */
     uint32_t flags; /* ORD_BOOTINFO_CORE_* */
     uint32_t reserved;
 };
@@ -195,15 +197,15 @@ struct ord_core {
 #define ORD_BOOTINFO_CORE_BOOT   (1u << 1) /* the task's first thread runs here */
 
 struct ord_bootinfo {
-    uint32_t magic;                /* ORD_BOOTINFO_MAGIC */
-    uint32_t version;              /* ORD_ABI_VERSION */
-    uint64_t dtb_base, dtb_size;   /* the machine's device tree, in the task's address space, read-only */
+    uint32_t magic;   /* ORD_BOOTINFO_MAGIC */
+    uint32_t version; /* ORD_ABI_VERSION */
+    /* Firmware's description of the machine (arm64: the device tree), in the task's address space, read-only.
+     */
+    uint64_t description_base, description_size;
     uint64_t heap_base, heap_size; /* free, zeroed memory of the task, in its address space */
     uint64_t counter_hz;
-    uint64_t gicd_base, gicd_size; /* physical, for the guest to be given a virtual one */
-    uint64_t gicr_base, gicr_size; /* first redistributor region */
-    uint32_t gicd_typer;           /* the machine's GICD_TYPER */
-    uint32_t ipa_bits;             /* size of a VM's physical address space */
+    ORD_BOOTINFO_ARCH;
+    uint32_t space_bits; /* size of a VM's physical address space */
     uint32_t core_count, resource_count, module_count;
     uint32_t console_owned; /* not 0: the console's device is KEPT; else shared with the guest */
     struct ord_core core[ORD_CORES_MAX];
@@ -258,42 +260,32 @@ ORD_ASSERT(sizeof(struct ord_start) == 320 + 16 * 48 + 4 * 88);
 
 enum ord_exit {
     ORD_EXIT_NONE = 0,
-    ORD_EXIT_MMIO = 1,  /* data abort with a decoded access: mmio_*; pc still on the instruction */
-    ORD_EXIT_CALL = 2,  /* HVC or SMC that is not the hypervisor's (PSCI): x[0..7]; pc behind it */
-    ORD_EXIT_ABORT = 3, /* instruction abort, or a data abort that carries no access information */
+    ORD_EXIT_MMIO = 1,  /* a decoded access to what is no memory: mmio_*; pc still on the instruction */
+    ORD_EXIT_CALL = 2,  /* a call that is not the hypervisor's (arm64: PSCI); pc behind it */
+    ORD_EXIT_ABORT = 3, /* the same, but it is not known what was to be read or written */
     ORD_EXIT_KICK = 4,  /* vcpu_kick() */
-    ORD_EXIT_ERROR = 5, /* the guest cannot go on: esr tells why */
+    ORD_EXIT_ERROR = 5, /* the guest cannot go on */
     ORD_EXIT_HANG = 6,  /* vm_watchdog(): it takes no interrupts, and so do all others */
 };
 
 /*
  * Shared by the hypervisor and the vCPU's thread. The general registers live here while the guest is out;
- * the hypervisor sanitizes pstate on entry and trusts nothing.
+ * the hypervisor sanitizes them on entry and trusts nothing.
  */
 struct ord_vcpu_state {
-    uint64_t x[31];
-    uint64_t sp_el0;
-    uint64_t pc;
-    uint64_t pstate;
+    ORD_VCPU_REGISTERS;
     /* exit */
     uint32_t exit;       /* enum ord_exit */
     uint32_t mmio_size;  /* 1, 2, 4, 8 */
     uint32_t mmio_write; /* the value is in mmio_data */
-    uint32_t mmio_reg;   /* 0..31, 31 = zero register; for reads the VMM writes mmio_data */
+    uint32_t mmio_reg;   /* as the architecture numbers them; for reads the VMM writes mmio_data */
     uint64_t mmio_data;  /* write: value, zero-extended. Read: set by the VMM before the next vcpu_run,
                           * which extends it as the instruction asks and steps pc. */
-    uint64_t ipa;        /* faulting intermediate physical address */
-    uint64_t esr;        /* ESR_EL2 */
-    uint64_t far;        /* FAR_EL2 */
+    ORD_VCPU_FAULT;      /* what the exit is about, as the architecture says it */
     /* answer of the VMM to ORD_EXIT_MMIO and _ABORT; read and cleared by vcpu_run */
     uint32_t answer; /* enum ord_answer */
     uint32_t reserved0;
-    /* private interrupts (INTID 0..31), set by the VMM's redistributor */
-    uint32_t private_enabled;
-    uint32_t private_edge;    /* reserved in version 1 */
-    uint32_t private_pending; /* hypervisor to VMM, a snapshot taken at each exit; writes are ignored */
-    uint32_t private_active;  /* likewise */
-    uint8_t private_priority[32];
+    ORD_VCPU_PRIVATE; /* interrupts of this vCPU alone */
     /* statistics by the hypervisor */
     uint64_t exits;      /* all exits of the guest on this vCPU */
     uint64_t vmm_exits;  /* those that returned from vcpu_run */
@@ -302,11 +294,12 @@ struct ord_vcpu_state {
     uint64_t hypercalls; /* detach ABI */
     uint64_t reserved1[32];
 };
+ORD_VCPU_ASSERT;
 ORD_ASSERT(sizeof(struct ord_vcpu_state) <= ORD_PAGE_SIZE);
 
 enum ord_answer {
     ORD_ANSWER_NONE = 0,  /* MMIO: done (data is in mmio_data). ABORT: run again at the same pc */
-    ORD_ANSWER_ABORT = 1, /* inject a synchronous external abort, ESR/FAR as for the exit */
+    ORD_ANSWER_ABORT = 1, /* as if no device had answered */
 };
 
 #endif

@@ -162,6 +162,43 @@ def check_conditionals(top, _build):
     return bad
 
 
+# What is one architecture's or one kind of firmware's, and where it is not to be named: as a part of a name in code (names
+# are divided by _, a leading v of virtual ones does not count), in capitals in comments, and these phrases anywhere.
+NEUTRAL = ("hypervisor/kern/", "hypervisor/include/")
+FOREIGN = frozenset("mpidr intid spi ppi sgi lpi esr far hpfar ipa psci smccc smc hvc gic gicd gicr gich fdt dtb dtc vmid vttbr vpid ept npt "
+                    "lapic ioapic gsi acpi madt rsdp wfi wfe svc".split())  # fmt: skip
+PHRASES = re.compile(r"device[\s*-]+trees?|concatenated|list registers?|redistributor|stage[ -][12]\b|ARM ARM|\bEL[0-3]\b", re.I)
+OTHERWISE = ("FAR_NS",)  # in another sense
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
+
+
+def foreign_words(text):
+    """[(line, word)] of what C text names that is one architecture's."""
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match.group(0))
+
+    found = []
+    for name in re.finditer(r"\w+", COMMENT.sub(blank, text)):
+        parts = name.group(0).lower().split("_")
+        if name.group(0) not in OTHERWISE and any(p in FOREIGN or p[:1] == "v" and p[1:] in FOREIGN for p in parts):
+            found.append((name.start(), name.group(0)))
+    for comment in COMMENT.finditer(text):
+        for word in re.finditer(r"\b[A-Z]+", comment.group(0)):
+            if word.group(0).lower() in FOREIGN:
+                found.append((comment.start() + word.start(), word.group(0)))
+    found += [(phrase.start(), phrase.group(0)) for phrase in PHRASES.finditer(text)]
+    return [(text.count("\n", 0, at) + 1, word) for at, word in sorted(found)]
+
+
+def check_neutral(top, _build):
+    """Generic files of the hypervisor name nothing that is one architecture's: that stands behind include/arch/."""
+    bad = []
+    for name in c_files(top):
+        if name.startswith(NEUTRAL):
+            bad += [f"{name}:{line}: {word}: one architecture's" for line, word in foreign_words((top / name).read_text())]
+    return bad
+
+
 def check_cppcheck(top, build):
     """cppcheck finds no error in hypervisor, VMM and tools."""
     if not shutil.which("cppcheck"):
@@ -346,6 +383,7 @@ CHECKS = {
     "shell": check_shell,
     "python": check_python,
     "conditionals": check_conditionals,
+    "neutral": check_neutral,
     "cppcheck": check_cppcheck,
     "layers": check_layers,
     "whitespace": check_whitespace,

@@ -54,7 +54,7 @@ static void print_text(const struct ord_ioc_info *info)
         const struct ord_ioc_core *core = &info->core[i];
 
         printf("%4u %-11s %8" PRIx64 " %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %7u %-6s ", i,
-               core_role(core->flags), core->mpidr, core->entries, core->irqs, core->runs,
+               core_role(core->flags), core->hwid, core->entries, core->irqs, core->runs,
                core->context_count, core->flags & ORD_CORE_SHARED ? "yes" : "-");
         if (core->tid)
             printf("%d%s\n", core->tid, core->flags & ORD_CORE_RUNNING ? ", running" : "");
@@ -70,7 +70,7 @@ static void print_text(const struct ord_ioc_info *info)
 static json_t *core_json(uint32_t number, const struct ord_ioc_core *core)
 {
     return json_pack("{s:I, s:I, s:b, s:b, s:b, s:b, s:I, s:o, s:o, s:I, s:I, s:I}", "core",
-                     (json_int_t)number, "mpidr", (json_int_t)core->mpidr, "guest",
+                     (json_int_t)number, "mpidr", (json_int_t)core->hwid, "guest",
                      !!(core->flags & ORD_CORE_GUEST), "host", !!(core->flags & ORD_CORE_HOST), "running",
                      !!(core->flags & ORD_CORE_RUNNING), "shared", !!(core->flags & ORD_CORE_SHARED),
                      "contexts", (json_int_t)core->context_count, "context",

@@ -67,7 +67,7 @@ static void info_fill(struct ord_ioc_info *info)
 	for (i = 0; i < ORD_POOL_COUNT; i++)
 		hvd_pool_info(i, &info->pool_used[i], &info->pool_capacity[i]);
 	for (i = 0; i < ORD_IOC_CORES_MAX && !hvd_core_info(i, &core); i++) {
-		info->core[i].mpidr = core.id;
+		info->core[i].hwid = core.id;
 		info->core[i].flags = core.flags;
 		info->core[i].context = core.context;
 		info->core[i].context_count = core.count;

@@ -314,7 +314,7 @@ static void park(struct hvd_thread *t)
 	if (event == ORD_EVENT_REJECTED) {
 		set_bit(HVD_REJECTED, &t->flags);
 		pr_err("%s[%d] stays in Linux: the hypervisor rejects its frame (%lld)\n", current->comm,
-		       task_pid_nr(current), (long long)t->frame->esr);
+		       task_pid_nr(current), (long long)t->frame->code);
 	}
 	hvd_rseq_show(t);
 	park_drop(t, 0);

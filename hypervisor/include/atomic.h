@@ -30,7 +30,7 @@
 
 /*
  * Spin locks protect creation and configuration, never a hot path. All hypervisor code runs with interrupts
- * masked. Order: vm->lock -> vm_spi_lock, the cores' lock (vm.c), a table's, a task's -> pool locks -> the
+ * masked. Order: vm->lock -> vm_irq_lock, the cores' lock (vm.c), a table's, a task's -> pool locks -> the
  * console's.
  */
 struct spinlock {

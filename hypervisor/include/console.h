@@ -17,7 +17,8 @@
 #include "types.h"
 #include <stdarg.h>
 
-/* A UART driver (drivers/). None of these waits. */
+/* A UART driver (drivers/). None of these waits. `base`: of its registers, in memory or among I/O ports, as
+ * the driver knows; a device that exists in both forms is two entries of uart_table. */
 struct uart {
     const char *compatible;
     /* Sends one byte; false: there is no room for it now. */

@@ -47,7 +47,7 @@ struct context {
     uint32_t id;
     uint32_t state;        /* enum context_state, and which run */
     bool taken;            /* created and not destroyed; under vm->lock, as `shared` */
-    uint32_t irqs;         /* that are granted to it; under vm_spi_lock */
+    uint32_t irqs;         /* that are granted to it; under vm_irq_lock */
     bool shared;           /* may share its core with others that may */
     uint32_t recall_asked; /* by the guest: the state that it is for, if it is still that one */
     /* the core's, from here */
@@ -111,7 +111,12 @@ void context_preempted(struct context *c);
 /* It could run, but the budget of its core is used up. */
 void context_throttled(struct context *c);
 
-/* Ends a run: registers are in the frame already; writes the event and tells the guest. */
-void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64_t far, uint64_t ipa);
+/*
+ * Ends a run: registers are in the frame already; writes the event and tells the guest. The last three say
+ * what has happened, as the architecture does: its code, the address of the access as the thread sees it, and
+ * as its VM does. Not a structure, which would go through memory.
+ */
+void context_event(struct context *c, enum ord_event event, uint64_t code, uint64_t address,
+                   uint64_t physical);
 
 #endif

@@ -19,7 +19,7 @@
 enum core_mode {
     CORE_HYP = 0,   /* in the hypervisor: drains the mailbox before it leaves */
     CORE_USER = 1,  /* in a guest, detached thread or host task */
-    CORE_POLL = 2,  /* idle, waits for the store to the mailbox (WFE) */
+    CORE_POLL = 2,  /* idle, waits for the store to the mailbox */
     CORE_SLEEP = 3, /* idle, waits for an interrupt */
     CORE_OFF = 4,   /* not started */
 };
@@ -29,7 +29,7 @@ struct core {
     uint64_t stack_top;     /* for assembly (offsets.c) */
     struct thread *current; /* whose registers are in the hardware */
     uint32_t index;
-    uint64_t mpidr;
+    uint64_t hwid;       /* what the machine calls it */
     struct thread *mail; /* mailbox */
     uint32_t asked;      /* not 0: one of the following, or to halt */
     uint32_t barrier_asked, barrier_done;
@@ -57,7 +57,7 @@ struct core {
 extern struct core cores[];
 extern uint32_t core_count;
 
-void core_init(struct core *c, uint32_t index, uint64_t mpidr);
+void core_init(struct core *c, uint32_t index, uint64_t hwid);
 
 /* The highest-priority ready thread, or NULL. */
 struct thread *core_pick(struct core *c);

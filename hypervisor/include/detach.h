@@ -17,7 +17,7 @@ status_t detach_destroy(struct vm *vm, uint64_t id) MUST_CHECK;
 status_t detach_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio) MUST_CHECK;
 
 /* ORD_HC_IRQ_GRANT. */
-status_t detach_grant(struct vm *vm, uint64_t id, uint64_t vintid) MUST_CHECK;
+status_t detach_grant(struct vm *vm, uint64_t id, uint64_t vline) MUST_CHECK;
 
 /* ORD_HC_TIME. */
 void detach_time(struct vm *vm);

@@ -27,16 +27,16 @@ struct vm;
 #define GRANT_TAKEN  2u
 
 /* With the lock of c's VM held. BAD_PARAM: no physical interrupt of the VM. BUSY: granted. */
-status_t grant_give(struct context *c, uint64_t vintid) MUST_CHECK;
+status_t grant_give(struct context *c, uint64_t vline) MUST_CHECK;
 /* To the VM's vCPU again. BAD_PARAM: not granted. */
-status_t grant_revoke(struct vm *vm, uint64_t vintid);
+status_t grant_revoke(struct vm *vm, uint64_t vline);
 /* All that c has; all come to c's core, which has changed. With the lock of c's VM held. */
 void grant_revoke_all(struct context *c);
 void grant_move_all(struct context *c);
 /* Whose it is; NULL: no context's. */
 struct context *grant_owner(const struct irq *i);
 /* The interrupt, if it is granted to c. */
-struct irq *grant_find(const struct context *c, uint64_t vintid);
+struct irq *grant_find(const struct context *c, uint64_t vline);
 /* It has come. False: it is no context's. Any core. */
 bool grant_deliver(struct irq *i) MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Page tables of spaces: a VM's stage 2 and a host task's address space have the same form. One generic
- * walk over 4 KiB-granule tables; the architecture says how an entry looks (arch/ptab.h).
+ * Page tables of spaces: a VM's memory and a host task's address space have the same form. One generic
+ * walk over tables of 4 KiB; the architecture says how an entry looks, and the root (arch/ptab.h).
  *
  *   root (1 << root_order pages) -> level n -> ... -> level 3: 4 KiB pages
  *   blocks: 1 GiB at level 1, 2 MiB at level 2
@@ -17,19 +17,24 @@
 #define PTAB_EXEC   BIT(2)
 #define PTAB_DEVICE BIT(3)
 
+enum ptab_kind {
+    PTAB_OWN,  /* the hypervisor's own */
+    PTAB_TASK, /* a host task's space */
+    PTAB_VM,   /* a VM's: its guest has tables of its own, which say how memory is accessed */
+};
+
 struct ptab {
     uint64_t *root;
     struct spinlock lock;
-    uint8_t root_level; /* 0 or 1 */
-    uint8_t bits;       /* size of the address space */
-    bool stage1;        /* the hypervisor's own format instead of a space's */
-    bool guest;         /* a VM's: its guest has tables of its own, which say how memory is accessed */
-    uint16_t vmid;
+    uint8_t root_level, root_order;
+    uint8_t bits;    /* size of the address space */
+    uint8_t kind;    /* enum ptab_kind */
+    uint16_t space;  /* space_id(): may be what the hardware tells translations apart by */
     uint32_t splits; /* of blocks, twice: odd while one is out of the table */
 };
 
 /* An empty table for `bits` of address. NO_MEMORY. */
-status_t ptab_init(struct ptab *p, unsigned bits, bool stage1, uint16_t vmid) MUST_CHECK;
+status_t ptab_init(struct ptab *p, enum ptab_kind kind, unsigned bits, uint16_t space) MUST_CHECK;
 
 /* Gives all tables back. Nobody may use them any more. */
 void ptab_free(struct ptab *p);
@@ -48,8 +53,8 @@ status_t ptab_unmap(struct ptab *p, uint64_t at, uint64_t size) MUST_CHECK;
 bool ptab_lookup(const struct ptab *p, uint64_t at, paddr_t *to, unsigned *rights);
 
 /*
- * Whether a translation fault at `at` was none: a block was out of the table while it was split (ARM ARM
- * D8.16.1, break before make), and the access is to be done again. *seen: the caller's, one for each that may
+ * Whether a translation fault at `at` was none: a block was out of the table while it was split (break before
+ * make), and the access is to be done again. *seen: the caller's, one for each that may
  * fault, 0 at first; so the same is not done again for ever.
  */
 bool ptab_was_split(const struct ptab *p, uint32_t *seen, uint64_t at);

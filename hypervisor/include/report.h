@@ -9,7 +9,7 @@
  * sends what is written, so that others do not wait for the UART. */
 void report_listen(void);
 /* Handles the interrupt; false: it is not the console's. */
-bool report_interrupt(uint32_t intid);
+bool report_interrupt(uint32_t line);
 /* Sends a piece of what is written: somebody has called arch_console_kick(). */
 void report_pump(void);
 

@@ -57,7 +57,7 @@ struct thread {
     uint64_t slice_left; /* of its turn, in ticks; 0: all of it */
     bool alarmed;        /* the alarm may be armed */
     bool in_guest;       /* a vCPU's thread: inside vcpu_run() */
-    bool idle_guest;     /* blocked by the guest's own WFI */
+    bool idle_guest;     /* blocked by the guest's own wait */
     uint32_t splits;     /* of its address space, as last seen (ptab_was_split()) */
     uint32_t ops;
     struct thread *mail_next;

@@ -33,22 +33,14 @@
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
-/* Physical, intermediate physical (a VM's or a task's) and stage-1 virtual addresses do not mix. */
+/* Physical addresses do not mix with those of a VM or a task. */
 typedef struct {
     uint64_t v;
 } paddr_t;
-typedef struct {
-    uint64_t v;
-} ipaddr_t;
 
 static inline paddr_t pa(uint64_t v)
 {
     return (paddr_t){v};
-}
-
-static inline ipaddr_t ipa(uint64_t v)
-{
-    return (ipaddr_t){v};
 }
 
 /* The hypervisor maps RAM one to one. */

@@ -17,7 +17,7 @@ struct vcpu {
     struct thread *thread;
     struct ord_vcpu_state *state;
     uint32_t index;
-    uint64_t mpidr;
+    uint64_t hwid;
     bool kicked;
     bool preempted; /* ready, and others run: looks at what is pending before it goes on */
     bool below;     /* its core is for detached threads, too */
@@ -30,15 +30,11 @@ struct vcpu {
     uint32_t splits;        /* of its VM's table, as last seen (ptab_was_split()) */
     uint64_t waits;         /* for an interrupt */
     uint64_t exit_count[8]; /* to the VMM, by enum ord_exit */
-    /* Interrupts to be put into list registers: set by any core, taken by the vCPU's. */
-    uint32_t pending_private;
-    uint32_t pending_any;
-    uint32_t pending_words; /* which of these may not be 0 */
-    uint64_t pending_spi[16];
+    uint32_t pending_any;   /* something is pending in `arch`: set by any core, taken by the vCPU's */
 };
 
 /* BAD_STATE: the thread has a vCPU. BUSY: the core is a host core or runs a vCPU of this VM. NO_MEMORY. */
-status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t state_address,
+status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t hwid, uint64_t state_address,
                      struct vcpu **out) MUST_CHECK;
 
 /* Enters the guest at the next leave. BAD_STATE: the VM was stopped. */
@@ -47,11 +43,8 @@ status_t vcpu_run(struct vcpu *v) MUST_CHECK;
 /* Leaves the guest: the VMM's thread continues behind vcpu_run with that reason. Own core. */
 void vcpu_exit(struct vcpu *v, enum ord_exit reason);
 
-/* Puts an interrupt among those that wait for a list register. Any core. */
-void vcpu_set_pending(struct vcpu *v, uint32_t intid);
-
 /* Makes a virtual interrupt pending, wakes the vCPU. Any core. */
-void vcpu_pend(struct vcpu *v, uint32_t intid);
+void vcpu_pend(struct vcpu *v, uint32_t line);
 
 /* THREAD_OP_IRQ / _KICK on the vCPU's core. */
 void vcpu_handle_irq(struct vcpu *v);

@@ -9,8 +9,8 @@ struct notify;
 struct vcpu;
 
 struct irq {
-    uint32_t intid;  /* physical; 0: virtual */
-    uint32_t vintid; /* as the guest sees it */
+    uint32_t line;  /* the machine's; 0: virtual */
+    uint32_t vline; /* as the guest sees it */
     struct vcpu *vcpu;
     uint32_t state;        /* virtual: ORD_IRQ_STATE_ENABLED, _PENDING */
     struct notify *notify; /* a host task's, instead of a vCPU; with the bits that it signals */
@@ -21,7 +21,7 @@ struct irq {
 /* It is not a physical one: the rest is for these. */
 static inline bool virq_is(const struct irq *i)
 {
-    return !i->intid;
+    return !i->line;
 }
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A VM: its stage-2 table, its vCPUs, its host cores and the detached contexts that run on them. */
+/* A VM: its table, its vCPUs, its host cores and the detached contexts that run on them. */
 #ifndef HV_VM_H
 #define HV_VM_H
 
@@ -8,6 +8,7 @@
 #include "ptab.h"
 #include "types.h"
 #include "vcpu.h"
+#include <arch/irqchip.h>
 
 struct irq;
 
@@ -19,7 +20,7 @@ struct vm {
     uint64_t watchdog; /* ticks; 0: off */
     bool hung;         /* it hangs, and that was reported */
     uint32_t hangs;
-    uint8_t vppi;                     /* INTID of the virtual exception */
+    uint8_t exception;                /* line of the virtual exception */
     uint32_t guest_cores, host_cores; /* masks of core indices */
     uint32_t shared_cores;            /* those of host_cores that run a vCPU, too */
     bool throttled;                   /* it has been said that a budget was used up */
@@ -29,20 +30,20 @@ struct vm {
     struct ord_event_page *event_page; /* NULL: none */
     struct context *context[ORD_CONTEXT_MAX];
     uint32_t context_count;
-    uint8_t spi_priority[1024];
-    struct irq *spi[1024]; /* by virtual INTID: the interrupt object behind it, or NULL */
+    uint8_t irq_priority[ARCH_LINE_LIMIT];
+    struct irq *irq[ARCH_LINE_LIMIT]; /* by virtual line: the interrupt object behind it, or NULL */
     struct channel channel[ORD_CHANNELS_MAX];
 };
 
-/* Of all VMs' spi[], and of who has the interrupts behind it: one interrupt may be wanted by two VMs. Inside
+/* Of all VMs' irq[], and of who has the interrupts behind it: one interrupt may be wanted by two VMs. Inside
  * vm->lock, if both are held. */
-extern struct spinlock vm_spi_lock;
+extern struct spinlock vm_irq_lock;
 
-/* A fresh VMID: spaces are never destroyed. */
+/* A fresh number: spaces are never destroyed. */
 uint32_t space_id(void);
 
-/* BAD_PARAM: vppi not 16..31. NO_MEMORY. */
-status_t vm_create(uint64_t vppi, struct vm **out) MUST_CHECK;
+/* exception: line of the virtual exception. BAD_PARAM: it cannot be. NO_MEMORY. */
+status_t vm_create(uint64_t exception, struct vm **out) MUST_CHECK;
 /* BAD_CORE, BUSY (runs a vCPU or is another VM's), BAD_PARAM (limit). */
 status_t vm_add_core(struct vm *vm, uint64_t core, uint64_t prio_limit) MUST_CHECK;
 /*

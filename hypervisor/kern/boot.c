@@ -7,7 +7,7 @@
  * Address space of the first task:
  *   as its ELF file says   segments
  *   TASK_INFO              struct ord_bootinfo, read-only
- *   TASK_DTB               the machine's device tree, read-only
+ *   TASK_DESCRIPTION       firmware's description of the machine, read-only
  *   TASK_HEAP, TASK_STACK  read-write
  */
 #include "boot.h"
@@ -28,13 +28,13 @@
 #include <arch/thread.h>
 #include <arch/timer.h>
 
-#define TASK_INFO   0x7100000000ull
-#define TASK_DTB    0x7200000000ull
-#define TASK_HEAP   0x7300000000ull
-#define TASK_STACK  0x7380000000ull
-#define TASK_MEMORY (2ull << 20) /* segments, stack and heap */
-#define STACK_SIZE  (64ull << 10)
-#define TASK_PRIO   50
+#define TASK_INFO        0x7100000000ull
+#define TASK_DESCRIPTION 0x7200000000ull
+#define TASK_HEAP        0x7300000000ull
+#define TASK_STACK       0x7380000000ull
+#define TASK_MEMORY      (2ull << 20) /* segments, stack and heap */
+#define STACK_SIZE       (64ull << 10)
+#define TASK_PRIO        50
 
 #define THREADS_MAX  96
 #define NOTIFIES_MAX 128
@@ -51,8 +51,7 @@ static bool find_task_memory(struct range *out)
         const struct range *r = &platform.ram[i];
         uint64_t at = ALIGN_DOWN(r->base + r->size, 2ull << 20);
         while (at >= r->base + TASK_MEMORY) {
-            bool taken = range_overlaps(at - TASK_MEMORY, TASK_MEMORY,
-                                        &(struct range){platform.dtb_base, platform.dtb_size});
+            bool taken = range_overlaps(at - TASK_MEMORY, TASK_MEMORY, &platform.description);
             for (uint32_t k = 0; k < memory_kept_count() && !taken; k++) {
                 struct range kept = memory_kept(k);
                 taken = range_overlaps(at - TASK_MEMORY, TASK_MEMORY, &kept);
@@ -145,21 +144,17 @@ static void fill_bootinfo(struct ord_bootinfo *info, uint64_t heap_size)
 {
     info->magic = ORD_BOOTINFO_MAGIC;
     info->version = ORD_ABI_VERSION;
-    info->dtb_base = TASK_DTB + platform.dtb_base % PAGE_SIZE;
-    info->dtb_size = platform.dtb_size;
+    info->description_base = TASK_DESCRIPTION + platform.description.base % PAGE_SIZE;
+    info->description_size = platform.description.size;
     info->heap_base = TASK_HEAP;
     info->heap_size = heap_size;
     info->counter_hz = arch_counter_hz();
-    info->gicd_base = platform.gicd.base;
-    info->gicd_size = platform.gicd.size;
-    info->gicr_base = platform.gicr.base;
-    info->gicr_size = platform.gicr.size;
-    info->ipa_bits = arch_space_bits();
+    info->space_bits = arch_space_bits();
     info->console_owned = platform.uart_owned;
     info->core_count = core_count;
     for (uint32_t i = 0; i < core_count; i++)
         info->core[i] = (struct ord_core){
-            .mpidr = cores[i].mpidr,
+            .hwid = cores[i].hwid,
             .flags = (READ_ONCE(cores[i].mode) != CORE_OFF ? ORD_BOOTINFO_CORE_ONLINE : 0) |
                      (&cores[i] == core_self() ? ORD_BOOTINFO_CORE_BOOT : 0),
         };
@@ -188,8 +183,9 @@ static void check_places(void)
     if (!in_ram(arch_image_base(), arch_image_size()))
         refuse("the hypervisor's memory at %lx is not all RAM that it may use: load it elsewhere",
                arch_image_base());
-    if (!in_ram(platform.dtb_base, platform.dtb_size))
-        refuse("the device tree at %lx is not in RAM that may be used: load it elsewhere", platform.dtb_base);
+    if (!in_ram(platform.description.base, platform.description.size))
+        refuse("the machine's description at %lx is not in RAM that may be used: load it elsewhere",
+               platform.description.base);
     for (uint32_t i = 0; i < platform.module_count; i++) {
         const struct ord_module *m = &platform.module[i];
         if (!in_ram(m->base, m->size))
@@ -222,7 +218,7 @@ static void start_first_task(void)
     first_task->cores = ~0u;
     first_task->prio_limit = ORD_PRIO_MAX;
     first_task->objects_left = ~0u;
-    if (ptab_init(&first_task->ptab, arch_space_bits(), false, (uint16_t)space_id()) != ORD_OK)
+    if (ptab_init(&first_task->ptab, PTAB_TASK, arch_space_bits(), (uint16_t)space_id()) != ORD_OK)
         panic("no memory for the first task");
     insert_first_caps();
 
@@ -233,8 +229,9 @@ static void start_first_task(void)
     map_task(TASK_STACK, task_memory.base + used, STACK_SIZE, PTAB_READ | PTAB_WRITE);
     used += STACK_SIZE;
     map_task(TASK_HEAP, task_memory.base + used, task_memory.size - used, PTAB_READ | PTAB_WRITE);
-    uint64_t dtb = ALIGN_DOWN(platform.dtb_base, PAGE_SIZE);
-    map_task(TASK_DTB, dtb, ALIGN_UP(platform.dtb_base + platform.dtb_size, PAGE_SIZE) - dtb, PTAB_READ);
+    uint64_t from = ALIGN_DOWN(platform.description.base, PAGE_SIZE);
+    uint64_t to = ALIGN_UP(platform.description.base + platform.description.size, PAGE_SIZE);
+    map_task(TASK_DESCRIPTION, from, to - from, PTAB_READ);
 
     unsigned order = 0;
     while (PAGE_SIZE << order < sizeof(struct ord_bootinfo))

@@ -169,10 +169,10 @@ static status_t do_vcpu_inject(struct thread *t, const uint64_t arg[6], uint64_t
 
     if (!v)
         return ORD_BAD_CAP;
-    if (arg[1] >= 1020 || arg[2] > 0xff)
+    if (arg[1] >= ARCH_LINE_LIMIT || arg[2] > 0xff)
         return ORD_BAD_PARAM;
-    if (arg[1] >= 32)
-        v->vm->spi_priority[arg[1]] = (uint8_t)arg[2];
+    if (arg[1] >= ARCH_LINE_FIRST)
+        v->vm->irq_priority[arg[1]] = (uint8_t)arg[2];
     vcpu_pend(v, (uint32_t)arg[1]);
     return ORD_OK;
 }

@@ -11,7 +11,7 @@ status_t channel_create(struct vm *vm, uint64_t id, struct notify *signal, uint6
 {
     status_t s = ORD_OK;
 
-    if (id >= ORD_CHANNELS_MAX || !bits || irq->intid)
+    if (id >= ORD_CHANNELS_MAX || !bits || irq->line)
         return ORD_BAD_PARAM;
     spin_lock(&vm->lock);
     struct channel *c = &vm->channel[id];

@@ -154,7 +154,7 @@ void context_throttled(struct context *c)
     c->frame->stats.throttled = ++c->stats.throttled;
     if (!READ_ONCE(vm->throttled) && !atomic_exchange(&vm->throttled, true))
         print("VM %u: detached threads on core %u have used up their budget: its vCPU goes first for a while",
-              vm->ptab.vmid, c->thread.core->index);
+              vm->ptab.space, c->thread.core->index);
 }
 
 #define MARK_TRIES 16
@@ -183,11 +183,12 @@ static NOINLINE void tell(struct vm *vm, uint32_t id, uint32_t cpu, struct core 
         mark(page, id);
     uint32_t count = atomic_load(&vm->vcpu_count); /* pairs with vcpu_create(): these vCPUs are complete */
     if (count)
-        vcpu_pend(vm->vcpu[cpu < count ? cpu : 0], vm->vppi);
+        vcpu_pend(vm->vcpu[cpu < count ? cpu : 0], vm->exception);
     atomic_store(&core->handling, outer);
 }
 
-void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64_t far, uint64_t ipa)
+void context_event(struct context *c, enum ord_event event, uint64_t code, uint64_t address,
+                   uint64_t physical)
 {
     struct ord_frame *f = c->frame;
     struct vm *vm = c->vm;
@@ -216,9 +217,9 @@ void context_event(struct context *c, enum ord_event event, uint64_t esr, uint64
     }
     f->core = core->index;
     context_publish(c);
-    f->esr = esr;
-    f->far = far;
-    f->ipa = ipa;
+    f->code = code;
+    f->address = address;
+    f->physical = physical;
     /* From here on the guest may run the context again: nothing of c is used any more. */
     atomic_store(&c->state, (c->state & ~CONTEXT_STATE) | CONTEXT_IDLE);
     atomic_store(&f->event, (uint32_t)event);

@@ -23,10 +23,10 @@ static void slice_end(struct timer *timer)
     t->slice_left = 0;
 }
 
-void core_init(struct core *c, uint32_t index, uint64_t mpidr)
+void core_init(struct core *c, uint32_t index, uint64_t hwid)
 {
     c->index = index;
-    c->mpidr = mpidr;
+    c->hwid = hwid;
     c->mode = CORE_OFF;
     for (size_t i = 0; i < ARRAY_SIZE(c->queue); i++)
         list_init(&c->queue[i]);

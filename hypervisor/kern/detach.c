@@ -144,14 +144,14 @@ static status_t close_context(struct vm *vm, struct context *c)
     return ORD_OK;
 }
 
-status_t detach_grant(struct vm *vm, uint64_t id, uint64_t vintid)
+status_t detach_grant(struct vm *vm, uint64_t id, uint64_t vline)
 {
     status_t s = ORD_BAD_CAP;
 
     spin_lock(&vm->lock);
     struct context *c = context_find(vm, id);
     if (c && c->taken)
-        s = grant_give(c, vintid);
+        s = grant_give(c, vline);
     spin_unlock(&vm->lock);
     return s;
 }

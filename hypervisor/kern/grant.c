@@ -22,29 +22,29 @@ struct context *grant_owner(const struct irq *i)
     return owner_of(atomic_load(&i->grant));
 }
 
-struct irq *grant_find(const struct context *c, uint64_t vintid)
+struct irq *grant_find(const struct context *c, uint64_t vline)
 {
-    struct irq *i = vintid < ARRAY_SIZE(c->vm->spi) ? atomic_load(&c->vm->spi[vintid]) : NULL;
+    struct irq *i = vline < ARRAY_SIZE(c->vm->irq) ? atomic_load(&c->vm->irq[vline]) : NULL;
 
     return i && grant_owner(i) == c ? i : NULL;
 }
 
-status_t grant_give(struct context *c, uint64_t vintid)
+status_t grant_give(struct context *c, uint64_t vline)
 {
     struct vm *vm = c->vm;
     status_t s = ORD_BAD_PARAM;
 
-    spin_lock(&vm_spi_lock);
-    struct irq *i = vintid >= 32 && vintid < ARRAY_SIZE(vm->spi) ? vm->spi[vintid] : NULL;
+    spin_lock(&vm_irq_lock);
+    struct irq *i = vline >= ARCH_LINE_FIRST && vline < ARRAY_SIZE(vm->irq) ? vm->irq[vline] : NULL;
     if (i && !virq_is(i) && i->vcpu)
         s = grant_owner(i) ? ORD_BUSY : ORD_OK;
     if (s == ORD_OK) {
         c->irqs++;
         /* Not a compare-and-swap: without an owner, the state means nothing (grant_deliver()). */
         (void)atomic_exchange(&i->grant, (uintptr_t)c);
-        arch_irq_route(i->intid, c->thread.core);
+        arch_irq_route(i->line, c->thread.core);
     }
-    spin_unlock(&vm_spi_lock);
+    spin_unlock(&vm_irq_lock);
     return s;
 }
 
@@ -56,42 +56,42 @@ static void tell(struct context *c)
         thread_post(&c->thread, THREAD_OP_NOTIFY);
 }
 
-/* With vm_spi_lock held. */
+/* With vm_irq_lock held. */
 static void revoke(struct irq *i)
 {
     uintptr_t word = atomic_exchange(&i->grant, (uintptr_t)0);
     struct context *c = owner_of(word);
 
-    arch_irq_route(i->intid, i->vcpu->thread->core);
+    arch_irq_route(i->line, i->vcpu->thread->core);
     /* It is active still: Linux handles it, and its EOI ends that. */
     if (word & STATE)
-        vcpu_pend(i->vcpu, i->vintid);
+        vcpu_pend(i->vcpu, i->vline);
     tell(c);
     c->irqs--;
 }
 
-status_t grant_revoke(struct vm *vm, uint64_t vintid)
+status_t grant_revoke(struct vm *vm, uint64_t vline)
 {
     status_t s = ORD_BAD_PARAM;
 
-    spin_lock(&vm_spi_lock);
-    struct irq *i = vintid < ARRAY_SIZE(vm->spi) ? vm->spi[vintid] : NULL;
+    spin_lock(&vm_irq_lock);
+    struct irq *i = vline < ARRAY_SIZE(vm->irq) ? vm->irq[vline] : NULL;
     if (i && grant_owner(i)) {
         revoke(i);
         s = ORD_OK;
     }
-    spin_unlock(&vm_spi_lock);
+    spin_unlock(&vm_irq_lock);
     return s;
 }
 
 /* The lock first: who revokes one may be about to post to c. */
 static void each_of(struct context *c, void (*call)(struct irq *i))
 {
-    spin_lock(&vm_spi_lock);
-    for (uint32_t n = 32; n < ARRAY_SIZE(c->vm->spi) && c->irqs; n++)
-        if (c->vm->spi[n] && grant_owner(c->vm->spi[n]) == c)
-            call(c->vm->spi[n]);
-    spin_unlock(&vm_spi_lock);
+    spin_lock(&vm_irq_lock);
+    for (uint32_t n = ARCH_LINE_FIRST; n < ARRAY_SIZE(c->vm->irq) && c->irqs; n++)
+        if (c->vm->irq[n] && grant_owner(c->vm->irq[n]) == c)
+            call(c->vm->irq[n]);
+    spin_unlock(&vm_irq_lock);
 }
 
 void grant_revoke_all(struct context *c)
@@ -101,7 +101,7 @@ void grant_revoke_all(struct context *c)
 
 static void move(struct irq *i)
 {
-    arch_irq_route(i->intid, grant_owner(i)->thread.core);
+    arch_irq_route(i->line, grant_owner(i)->thread.core);
 }
 
 void grant_move_all(struct context *c)
@@ -165,6 +165,6 @@ bool grant_complete(struct context *c, struct irq *i)
 {
     if (!step(i, c, GRANT_TAKEN, 0))
         return false;
-    arch_irq_deactivate(i->intid);
+    arch_irq_resume(i->line);
     return true;
 }

@@ -61,7 +61,7 @@ static status_t do_core_info(struct vcpu *v, const uint64_t arg[5], uint64_t out
         out[0] |= (uint64_t)c->contexts << ORD_CORE_COUNT_SHIFT;
         spin_unlock(&v->vm->lock);
     }
-    out[2] = c->mpidr;
+    out[2] = c->hwid;
     return ORD_OK;
 }
 
@@ -236,37 +236,19 @@ static void call(handler *h, struct vcpu *v, const uint64_t arg[5], uint64_t res
     result[0] = (uint64_t)(int64_t)h(v, arg, result + 1);
 }
 
-bool hypercall_quick(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4])
+bool hypercall_quick(struct vcpu *v, uint32_t index, const uint64_t arg[5], uint64_t result[4])
 {
-    uint32_t index = (uint32_t)function - ORD_HC_BASE;
-
     if (index >= 64 || !(QUICK & BIT(index)))
         return false;
     call(table[index], v, arg, result);
     return true;
 }
 
-bool hypercall_dispatch(struct vcpu *v, uint64_t function, const uint64_t arg[5], uint64_t result[4])
+void hypercall_dispatch(struct vcpu *v, uint32_t index, const uint64_t arg[5], uint64_t result[4])
 {
-    uint32_t f = (uint32_t)function;
+    handler *h = index < ARRAY_SIZE(table) ? table[index] : NULL;
 
-    if (f == ORD_HC_CALL_UID) {
-        result[0] = ORD_UID_0;
-        result[1] = ORD_UID_1;
-        result[2] = ORD_UID_2;
-        result[3] = ORD_UID_3;
-        return true;
-    }
-    if (f == ORD_HC_REVISION) {
-        result[0] = ORD_ABI_MAJOR;
-        result[1] = ORD_ABI_MINOR;
-        return true;
-    }
-    if (f >> 16 != ORD_HC_BASE >> 16)
-        return false;
-    handler *h = f - ORD_HC_BASE < ARRAY_SIZE(table) ? table[f - ORD_HC_BASE] : NULL;
     call(h ? h : unknown, v, arg, result);
-    return true;
 }
 
 /* The channel, or NULL with the error. */

@@ -12,19 +12,19 @@
 #include <arch/irqchip.h>
 #include <outrider/task.h>
 
-static struct irq *by_intid[1020];
+static struct irq *by_line[ARCH_LINE_LIMIT];
 
-status_t irq_create(uint64_t intid, struct irq **out)
+status_t irq_create(uint64_t line, struct irq **out)
 {
-    if (intid && (intid < 32 || intid >= MIN(arch_irq_limit(), ARRAY_SIZE(by_intid))))
+    if (line && (line < ARCH_LINE_FIRST || line >= MIN(arch_irq_limit(), ARRAY_SIZE(by_line))))
         return ORD_BAD_PARAM;
-    if (intid && intid == platform_console_irq())
+    if (line && line == platform_console_irq())
         return ORD_BUSY;
     struct irq *i = pool_alloc(ORD_POOL_IRQ);
     if (!i)
         return ORD_NO_MEMORY;
-    i->intid = (uint32_t)intid;
-    if (intid && !atomic_cas(&by_intid[intid], (struct irq *)NULL, i)) {
+    i->line = (uint32_t)line;
+    if (line && !atomic_cas(&by_line[line], (struct irq *)NULL, i)) {
         pool_free(ORD_POOL_IRQ, i);
         return ORD_BUSY;
     }
@@ -32,29 +32,29 @@ status_t irq_create(uint64_t intid, struct irq **out)
     return ORD_OK;
 }
 
-status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vintid, uint64_t priority)
+status_t irq_bind(struct irq *i, struct vcpu *v, uint64_t vline, uint64_t priority)
 {
     struct vm *vm = v->vm;
     status_t s = ORD_OK;
 
-    if (vintid < 32 || vintid >= ARRAY_SIZE(by_intid) || priority > 0xff)
+    if (vline < ARCH_LINE_FIRST || vline >= ARRAY_SIZE(by_line) || priority > 0xff)
         return ORD_BAD_PARAM;
-    spin_lock(&vm_spi_lock);
-    if (i->notify || (i->vcpu && i->vcpu->vm != vm) || (grant_owner(i) && i->vintid != vintid))
+    spin_lock(&vm_irq_lock);
+    if (i->notify || (i->vcpu && i->vcpu->vm != vm) || (grant_owner(i) && i->vline != vline))
         s = ORD_BUSY;
-    else if (vm->spi[vintid] && vm->spi[vintid] != i)
+    else if (vm->irq[vline] && vm->irq[vline] != i)
         s = ORD_EXISTS;
     if (s == ORD_OK) {
-        if (i->vcpu && i->vintid != vintid)
-            atomic_store(&vm->spi[i->vintid], (struct irq *)NULL);
-        i->vintid = (uint32_t)vintid;
-        atomic_store(&vm->spi[vintid], i); /* who finds it there finds it complete */
-        vm->spi_priority[vintid] = (uint8_t)priority;
+        if (i->vcpu && i->vline != vline)
+            atomic_store(&vm->irq[i->vline], (struct irq *)NULL);
+        i->vline = (uint32_t)vline;
+        atomic_store(&vm->irq[vline], i); /* who finds it there finds it complete */
+        vm->irq_priority[vline] = (uint8_t)priority;
         atomic_store(&i->vcpu, v);
         if (!virq_is(i) && !grant_owner(i))
-            arch_irq_route(i->intid, v->thread->core);
+            arch_irq_route(i->line, v->thread->core);
     }
-    spin_unlock(&vm_spi_lock);
+    spin_unlock(&vm_irq_lock);
     if (s == ORD_OK && virq_is(i))
         virq_push(i);
     return s;
@@ -66,15 +66,15 @@ status_t irq_notify(struct irq *i, struct notify *n, uint64_t bits, const struct
 
     if (virq_is(i) || !bits)
         return ORD_BAD_PARAM;
-    spin_lock(&vm_spi_lock);
+    spin_lock(&vm_irq_lock);
     if (i->vcpu) {
         s = ORD_BUSY;
     } else {
         i->bits = bits;
         atomic_store(&i->notify, n);
-        arch_irq_route(i->intid, c);
+        arch_irq_route(i->line, c);
     }
-    spin_unlock(&vm_spi_lock);
+    spin_unlock(&vm_irq_lock);
     return s;
 }
 
@@ -82,16 +82,16 @@ status_t irq_ack(struct irq *i)
 {
     if (!atomic_load(&i->notify))
         return ORD_BAD_STATE;
-    arch_irq_deactivate(i->intid);
+    arch_irq_resume(i->line);
     return ORD_OK;
 }
 
-/* Pending here means: taken from the device, not yet in the guest's list registers. */
+/* Pending here means: taken from the device, not yet in the hardware for the guest. */
 static bool held(const struct irq *i)
 {
     const struct vcpu *v = i->vcpu;
 
-    return v && (READ_ONCE(v->pending_spi[i->vintid / 64]) & BIT(i->vintid % 64));
+    return v && arch_vcpu_is_pending(&v->arch, i->vline);
 }
 
 status_t irq_control(struct irq *i, uint64_t op, uint64_t *result)
@@ -101,16 +101,16 @@ status_t irq_control(struct irq *i, uint64_t op, uint64_t *result)
     if (virq_is(i))
         virq_control(i, op, result);
     else
-        *result = arch_irq_control(i->intid, (uint32_t)op);
+        *result = arch_irq_control(i->line, (uint32_t)op);
     if (op == ORD_IRQ_GET && held(i))
         *result |= ORD_IRQ_STATE_PENDING;
     return ORD_OK;
 }
 
 /* Never in place: tests find it by its name, to count what follows an interrupt. */
-NOINLINE bool irq_deliver(uint32_t intid)
+NOINLINE bool irq_deliver(uint32_t line)
 {
-    struct irq *i = intid < ARRAY_SIZE(by_intid) ? atomic_load(&by_intid[intid]) : NULL;
+    struct irq *i = line < ARRAY_SIZE(by_line) ? atomic_load(&by_line[line]) : NULL;
     struct vcpu *v;
     struct notify *n;
 
@@ -123,6 +123,6 @@ NOINLINE bool irq_deliver(uint32_t intid)
     if (n)
         notify_signal(n, i->bits);
     else if (v)
-        vcpu_pend(v, i->vintid);
+        vcpu_pend(v, i->vline);
     return n || v;
 }

@@ -12,7 +12,7 @@ static uint64_t level_size(unsigned level)
     return PAGE_SIZE << (9 * (3 - level));
 }
 
-/* The root may have more than 512 entries (concatenated tables). */
+/* The root may be larger than a page. */
 static uint64_t index_of(const struct ptab *p, uint64_t at, unsigned level)
 {
     uint64_t i = at / level_size(level);
@@ -20,29 +20,17 @@ static uint64_t index_of(const struct ptab *p, uint64_t at, unsigned level)
     return level == p->root_level ? i : i % ENTRIES;
 }
 
-status_t ptab_init(struct ptab *p, unsigned bits, bool stage1, uint16_t vmid)
+status_t ptab_init(struct ptab *p, enum ptab_kind kind, unsigned bits, uint16_t space)
 {
-    unsigned order = 0;
-
     p->bits = (uint8_t)bits;
-    p->stage1 = stage1;
-    p->vmid = vmid;
-    /* Stage 2 concatenates up to 16 tables at its first level (ARM ARM D8.2.2). */
-    p->root_level = bits > (stage1 ? 39 : 43) ? 0 : 1;
-    while (bits > 39 + 9 * (1u - p->root_level) + order)
-        order++;
-    p->root = pool_alloc_pages(order);
+    p->kind = kind;
+    p->space = space;
+    arch_ptab_shape(p);
+    p->root = pool_alloc_pages(p->root_order);
     if (!p->root)
         return ORD_NO_MEMORY;
-    arch_ptab_sync(p->root, PAGE_SIZE << order);
+    arch_ptab_sync(p->root, PAGE_SIZE << p->root_order);
     return ORD_OK;
-}
-
-static unsigned root_pages(const struct ptab *p)
-{
-    unsigned inside = p->root_level ? 39 : 48;
-
-    return p->bits > inside ? 1u << (p->bits - inside) : 1;
 }
 
 static void free_level(uint64_t *table, unsigned level, unsigned pages)
@@ -56,7 +44,7 @@ static void free_level(uint64_t *table, unsigned level, unsigned pages)
 
 void ptab_free(struct ptab *p)
 {
-    free_level(p->root, p->root_level, root_pages(p));
+    free_level(p->root, p->root_level, 1u << p->root_order);
     p->root = NULL;
 }
 
@@ -76,7 +64,8 @@ static uint64_t *table_below(struct ptab *p, uint64_t *entry, unsigned level)
                                      arch_pte_rights(p, old));
     arch_ptab_sync(table, PAGE_SIZE);
     if (arch_pte_valid(old)) {
-        /* Break before make (ARM ARM D8.16.1). Who faults meanwhile must see that it is so: counted first. */
+        /* Break before make, as some architectures ask for. Who faults meanwhile must see that it is so:
+         * counted first. */
         atomic_store(&p->splits, p->splits + 1);
         arch_ptab_sync(&p->splits, sizeof(p->splits));
         WRITE_ONCE(*entry, 0);
@@ -268,8 +257,6 @@ static void count_level(const uint64_t *table, unsigned entries, unsigned level,
 
 void ptab_count(const struct ptab *p, uint64_t count[4])
 {
-    unsigned entries = 1u << (p->bits - (p->root_level ? 30 : 39));
-
     memset(count, 0, 4 * sizeof(*count));
-    count_level(p->root, entries, p->root_level, count);
+    count_level(p->root, ENTRIES << p->root_order, p->root_level, count);
 }

@@ -100,10 +100,10 @@ static void core_now(const struct core *c)
     uint32_t mode = MIN(READ_ONCE(c->mode), (uint32_t)ARRAY_SIZE(modes) - 1);
 
     if (t)
-        print("core %u (MPIDR %lx): %s, %s %u, priority %u", c->index, c->mpidr, modes[mode], kind(t),
+        print("core %u (hwid %lx): %s, %s %u, priority %u", c->index, c->hwid, modes[mode], kind(t),
               number(t), t->prio);
     else
-        print("core %u (MPIDR %lx): %s", c->index, c->mpidr, modes[mode]);
+        print("core %u (hwid %lx): %s", c->index, c->hwid, modes[mode]);
 }
 
 static bool cores_now(struct walk *w)
@@ -144,15 +144,11 @@ static void vcpu_now(const struct vm *vm, uint32_t index, uint32_t line)
 {
     const struct vcpu *v = vm->vcpu[index];
     const struct ord_vcpu_state *s = v->state;
-    uint32_t shared = 0;
 
     switch (line) {
     case 0:
-        for (size_t w = 0; w < ARRAY_SIZE(v->pending_spi); w++)
-            for (uint64_t spi = READ_ONCE(v->pending_spi[w]); spi; spi &= spi - 1)
-                shared++;
-        print("vCPU %u of VM %u on core %u: %s; waiting interrupts: private %x, %u shared", index,
-              vm->ptab.vmid, v->thread->core->index, activity(v), READ_ONCE(v->pending_private), shared);
+        print("vCPU %u of VM %u on core %u: %s; waiting interrupts: %u", index, vm->ptab.space,
+              v->thread->core->index, activity(v), arch_vcpu_pending_count(&v->arch));
         break;
     case 1:
         print("  exits %lu: interrupts %lu, hypercalls %lu, idle %lu, to the VMM %lu; injected %lu", s->exits,
@@ -191,7 +187,7 @@ static void context_now(const struct vm *vm, const struct context *c, uint32_t l
 
     switch (line) {
     case 0:
-        print("context %u of VM %u on core %u, priority %u%s: %s", c->id, vm->ptab.vmid,
+        print("context %u of VM %u on core %u, priority %u%s: %s", c->id, vm->ptab.space,
               c->thread.core->index, c->thread.prio, c->shared ? ", shared" : "",
               states[MIN(context_state(c), 2u)]);
         break;
@@ -397,26 +393,26 @@ static void kick(void)
 
 void report_listen(void)
 {
-    uint32_t intid = platform_console_irq();
+    uint32_t line = platform_console_irq();
 
     listener = core_self();
     timer_init(&pump, pump_fires);
-    if (intid >= 32 && intid < arch_irq_limit()) {
-        arch_irq_control(intid, ORD_IRQ_LEVEL);
-        arch_irq_route(intid, listener);
+    if (line >= ARCH_LINE_FIRST && line < arch_irq_limit()) {
+        arch_irq_control(line, ORD_IRQ_LEVEL);
+        arch_irq_route(line, listener);
         if (console_listen()) {
-            interrupt = intid;
-            arch_irq_control(intid, ORD_IRQ_ENABLE);
+            interrupt = line;
+            arch_irq_control(line, ORD_IRQ_ENABLE);
         }
     }
     console_start(kick);
 }
 
-bool report_interrupt(uint32_t intid)
+bool report_interrupt(uint32_t line)
 {
     int c;
 
-    if (intid != interrupt)
+    if (line != interrupt)
         return false;
     /* Somebody may type faster than this prints: the rest is for the next interrupt. */
     for (int i = 0; i < KEYS_MAX && (c = console_key()) >= 0; i++)

@@ -72,7 +72,7 @@ status_t task_create(const struct task *creator, const char *name, size_t length
     struct task *t = pool_alloc(ORD_POOL_TASK);
     if (!t)
         return ORD_NO_MEMORY;
-    if (ptab_init(&t->ptab, arch_space_bits(), false, 0) != ORD_OK) {
+    if (ptab_init(&t->ptab, PTAB_TASK, arch_space_bits(), 0) != ORD_OK) {
         pool_free(ORD_POOL_TASK, t);
         return ORD_NO_MEMORY;
     }
@@ -80,7 +80,7 @@ status_t task_create(const struct task *creator, const char *name, size_t length
     t->cores = (uint32_t)core_mask;
     t->prio_limit = (uint8_t)prio_limit;
     t->objects_left = ORD_TASK_OBJECTS_MAX;
-    t->ptab.vmid = (uint16_t)space_id();
+    t->ptab.space = (uint16_t)space_id();
     *out = t;
     return ORD_OK;
 }

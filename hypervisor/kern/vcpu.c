@@ -14,7 +14,7 @@
 /*
  * The watchdog. A guest that takes interrupts acknowledges its timer's soon. So each vCPU that runs looks now
  * and then, on its own core, whether the very same one is pending as at its last look, or nothing has
- * happened with interrupts masked (arch_vcpu_timer_pending()); one that idles is woken by its interrupt, and
+ * happened with interrupts masked (arch_vcpu_progress()); one that idles is woken by its interrupt, and
  * does not look. The VM hangs if all vCPUs that are on have been stuck for the watchdog's time.
  */
 #define WATCH_LOOKS 4 /* in that time */
@@ -42,7 +42,7 @@ static void check_hang(struct vm *vm, uint64_t now)
     if (atomic_exchange(&vm->hung, true) || vm->hangs == HANGS_MAX)
         return;
     vm->hangs++;
-    print("VM %u hangs: its vCPUs have taken no interrupt for %lu s", vm->ptab.vmid,
+    print("VM %u hangs: its vCPUs have taken no interrupt for %lu s", vm->ptab.space,
           READ_ONCE(vm->watchdog) / arch_counter_hz());
     for (uint32_t i = 0; i < count; i++) {
         if (is_off(vm->vcpu[i]))
@@ -67,7 +67,7 @@ static void watch(struct timer *timer)
         return;
     }
     if (READ_ONCE(vm->watchdog) && t->in_guest && !t->idle_guest)
-        seen = arch_vcpu_timer_pending(v);
+        seen = arch_vcpu_progress(v);
     if (seen && seen == v->watch_seen) {
         if (is_stuck(v, now))
             check_hang(vm, now);
@@ -76,7 +76,7 @@ static void watch(struct timer *timer)
     v->watch_seen = seen;
     WRITE_ONCE(v->stuck_since, seen ? now : 0);
     if (READ_ONCE(vm->hung) && atomic_exchange(&vm->hung, false) && vm->hangs < HANGS_MAX)
-        print("VM %u takes interrupts again", vm->ptab.vmid);
+        print("VM %u takes interrupts again", vm->ptab.space);
 }
 
 static NOINLINE void watch_on(struct vcpu *v)
@@ -95,7 +95,7 @@ void vcpu_watch(struct vcpu *v)
         watch_on(v);
 }
 
-status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t state_address,
+status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t hwid, uint64_t state_address,
                      struct vcpu **out)
 {
     uint32_t core = t->core->index;
@@ -117,7 +117,7 @@ status_t vcpu_create(struct vm *vm, struct thread *t, uint64_t mpidr, uint64_t s
         v->vm = vm;
         v->thread = t;
         v->state = page;
-        v->mpidr = mpidr;
+        v->hwid = hwid;
         v->index = vm->vcpu_count;
         v->below = vm->shared_cores & BIT(core);
         timer_init(&v->watch, watch);
@@ -172,20 +172,9 @@ void vcpu_exit(struct vcpu *v, enum ord_exit reason)
     arch_thread_result(v->thread, ORD_OK, 0);
 }
 
-inline void vcpu_set_pending(struct vcpu *v, uint32_t intid)
+void vcpu_pend(struct vcpu *v, uint32_t line)
 {
-    if (intid < 32) {
-        atomic_or(&v->pending_private, (uint32_t)BIT(intid));
-        return;
-    }
-    atomic_or(&v->pending_spi[intid / 64], BIT(intid % 64));
-    smp_mb();
-    atomic_or(&v->pending_words, (uint32_t)BIT(intid / 64));
-}
-
-void vcpu_pend(struct vcpu *v, uint32_t intid)
-{
-    vcpu_set_pending(v, intid);
+    arch_vcpu_set_pending(&v->arch, line);
     atomic_store(&v->pending_any, 1u);
     if (v->thread->core == core_self()) {
         vcpu_handle_irq(v);

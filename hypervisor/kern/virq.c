@@ -11,7 +11,7 @@ void virq_push(struct irq *i)
     struct vcpu *v = atomic_load(&i->vcpu);
     if (v && (atomic_load(&i->state) & ORD_IRQ_STATE_ENABLED) &&
         (atomic_and(&i->state, ~ORD_IRQ_STATE_PENDING) & ORD_IRQ_STATE_PENDING))
-        vcpu_pend(v, i->vintid);
+        vcpu_pend(v, i->vline);
 }
 
 void virq_raise(struct irq *i)
@@ -44,7 +44,7 @@ void virq_control(struct irq *i, uint64_t op, uint64_t *result)
     case ORD_IRQ_GET:
         *result = atomic_load(&i->state) | ORD_IRQ_STATE_EDGE;
         break;
-    default: /* always an edge; active only in list registers */
+    default: /* always an edge; active only in the vCPU */
         break;
     }
 }

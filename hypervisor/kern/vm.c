@@ -8,23 +8,22 @@
 #include <arch/platform.h>
 #include <arch/timer.h>
 
-static uint32_t vmid_last;
+static uint32_t space_last;
 /* Of all VMs. */
 static struct spinlock cores_lock;
 static uint32_t all_host_cores, all_guest_cores;
 
-struct spinlock vm_spi_lock;
+struct spinlock vm_irq_lock;
 
-status_t vm_create(uint64_t vppi, struct vm **out)
+status_t vm_create(uint64_t exception, struct vm **out)
 {
-    if (vppi < 16 || vppi > 31)
+    if (!arch_exception_valid(exception))
         return ORD_BAD_PARAM;
     struct vm *vm = pool_alloc(ORD_POOL_TASK);
     if (!vm)
         return ORD_NO_MEMORY;
-    vm->vppi = (uint8_t)vppi;
-    vm->ptab.guest = true;
-    status_t s = ptab_init(&vm->ptab, arch_space_bits(), false, 0);
+    vm->exception = (uint8_t)exception;
+    status_t s = ptab_init(&vm->ptab, PTAB_VM, arch_space_bits(), 0);
     if (s == ORD_OK) {
         s = arch_vm_init(vm);
         if (s != ORD_OK)
@@ -35,14 +34,14 @@ status_t vm_create(uint64_t vppi, struct vm **out)
         return s;
     }
     /* Last: there are few, and they are not taken back. Nothing has run with the table yet. */
-    vm->ptab.vmid = (uint16_t)space_id();
+    vm->ptab.space = (uint16_t)space_id();
     *out = vm;
     return ORD_OK;
 }
 
 uint32_t space_id(void)
 {
-    return atomic_add(&vmid_last, 1u) + 1;
+    return atomic_add(&space_last, 1u) + 1;
 }
 
 static status_t add_core(struct vm *vm, uint64_t core, uint64_t prio_limit, bool shared)
@@ -143,5 +142,5 @@ void vm_report(struct vm *vm)
         return;
     ptab_count(&vm->ptab, count);
     print("VM %u: %u vCPUs, memory and devices in %lu blocks of 1 GiB, %lu of 2 MiB, %lu pages",
-          vm->ptab.vmid, vm->vcpu_count, count[1], count[2], count[3]);
+          vm->ptab.space, vm->vcpu_count, count[1], count[2], count[3]);
 }

@@ -171,8 +171,8 @@ static bool victim_expect(struct victim *v, u32 event)
 	u32 is = victim_wait(v);
 
 	if (is != event)
-		pr_err("event %u instead of %u: esr %llx, far %llx, pc %llx\n", is, event, v->frame->esr,
-		       v->frame->far, v->frame->pc);
+		pr_err("event %u instead of %u: esr %llx, far %llx, pc %llx\n", is, event, v->frame->code,
+		       v->frame->address, v->frame->pc);
 	return is == event;
 }
 

@@ -18,7 +18,6 @@
 #include "sysreg.h"
 #include "user.h"
 #include "vm.h"
-#include "wait.h"
 #include "world.h"
 #include <arch/platform.h>
 #include <arch/ptab.h>
@@ -43,13 +42,6 @@
 #define PTE_AF    BIT(10)
 #define PTE_NG    BIT(11)
 #define PTE_UXN   BIT(54)
-
-/* Linux: include/uapi/asm-generic/unistd.h, include/uapi/linux/time.h. */
-#define NR_CLOCK_NANOSLEEP 115
-#define CLOCK_MONOTONIC    1
-#define TIMER_ABSTIME      1
-#define NS_PER_SECOND      1000000000ull
-#define SECONDS_MAX        (1ull << 32) /* what is further away is Linux's business */
 
 #define CNTKCTL_MASK (BIT_RANGE(7, 0) | BIT(17)) /* counters and event stream; not the timers */
 #define CPACR_FPEN   BIT_RANGE(21, 20)
@@ -164,21 +156,12 @@ void arch_context_result(struct context *c, uint64_t value)
     c->thread.arch.regs->x[0] = value;
 }
 
-/* Linux's system calls that are served here if the guest allows it (ORD_SERVE_*). */
-static bool serve_call(struct context *c, uint64_t number, const uint64_t arg[6])
+bool arch_user_read(struct context *c, uint64_t at, void *to, uint64_t size)
 {
     const struct el1 *e = &c->thread.arch.detached_el1;
     const struct user_space user = {.ttbr0 = e->ttbr0, .tcr = e->tcr};
-    uint64_t time[2];
 
-    if (number != NR_CLOCK_NANOSLEEP || !(c->serve & ORD_SERVE_SLEEP))
-        return false;
-    if ((uint32_t)arg[0] != CLOCK_MONOTONIC || (uint32_t)arg[1] != TIMER_ABSTIME)
-        return false;
-    if (!user_read(c->vm, &user, arg[2], time, sizeof(time)) || time[0] > SECONDS_MAX ||
-        time[1] >= NS_PER_SECOND)
-        return false;
-    return wait_clock(c, (int64_t)(time[0] * NS_PER_SECOND + time[1] - c->clock_offset));
+    return user_read(c->vm, &user, at, to, size);
 }
 
 /* A call that the hypervisor may answer itself. False: Linux does. */
@@ -195,7 +178,7 @@ static NOINLINE bool serve(struct context *c, struct regs *r, uint64_t number)
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++)
             r->x[i] = result[i];
-    } else if (serve_call(c, number, arg)) {
+    } else if (serve_dispatch(c, number, arg)) {
         if (!c->wait)
             r->x[0] = 0;
     } else {
@@ -215,7 +198,7 @@ static NOINLINE void stub_event(struct context *c, struct regs *r)
     switch (ESR_EC(esr)) {
     case EC_SVC64:
         number = READ_ONCE(r->x[8]);
-        if ((hostcall_is(number) || number == NR_CLOCK_NANOSLEEP) && serve(c, r, number))
+        if ((hostcall_is(number) || number == ARCH_NR_CLOCK_NANOSLEEP) && serve(c, r, number))
             return;
         arch_context_save(c);
         context_event(c, ORD_EVENT_SYSCALL, esr, 0, 0);

@@ -19,6 +19,7 @@
 #include "vm.h"
 #include "world.h"
 #include <arch/thread.h>
+#include <outrider/detach.h>
 
 static uint64_t fault_ipa(uint64_t far)
 {
@@ -62,6 +63,29 @@ static void guest_wfx(struct vcpu *v, struct regs *r, uint64_t esr UNUSED)
     vcpu_wait(v);
 }
 
+/* By SMCCC's function numbers (DEN0028, 2.5). False: not one of ours. */
+static bool own_call(struct vcpu *v, uint32_t function, const uint64_t arg[5], uint64_t result[4])
+{
+    if (function >> 16 == ORD_HC_BASE >> 16) {
+        hypercall_dispatch(v, function - ORD_HC_BASE, arg, result);
+        return true;
+    }
+    switch (function) {
+    case ORD_HC_CALL_UID:
+        result[0] = ORD_UID_0;
+        result[1] = ORD_UID_1;
+        result[2] = ORD_UID_2;
+        result[3] = ORD_UID_3;
+        return true;
+    case ORD_HC_REVISION:
+        result[0] = ORD_ABI_MAJOR;
+        result[1] = ORD_ABI_MINOR;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void guest_call(struct vcpu *v, struct regs *r, uint64_t esr)
 {
     uint64_t arg[5] = {r->x[1], r->x[2], r->x[3], r->x[4], r->x[5]}, result[4] = {0}, function = r->x[0];
@@ -74,7 +98,7 @@ static void guest_call(struct vcpu *v, struct regs *r, uint64_t esr)
         r->x[0] = (uint64_t)(int64_t)ORD_NOT_SUPPORTED;
         return;
     }
-    if (hypercall_dispatch(v, function, arg, result)) {
+    if (own_call(v, (uint32_t)function, arg, result)) {
         for (int i = 0; i < 4; i++)
             r->x[i] = result[i];
         return;
@@ -122,9 +146,9 @@ static NOINLINE void send_sgi(struct vcpu *v, uint64_t value)
 
     for (uint32_t i = 0; i < count; i++) {
         struct vcpu *to = vm->vcpu[i];
-        unsigned aff0 = to->mpidr & 0xff;
+        unsigned aff0 = to->hwid & 0xff;
         bool hit = value & BIT(40) ? to != v
-                                   : (to->mpidr & 0xff00ffff00ull) == cluster && aff0 - base < 16 &&
+                                   : (to->hwid & 0xff00ffff00ull) == cluster && aff0 - base < 16 &&
                                          (value & BIT(aff0 - base));
         if (hit)
             vcpu_pend(to, intid);
@@ -291,7 +315,7 @@ exit_handler *exit_call(struct core *c, struct regs *r)
         return exit_sync;
     struct ord_vcpu_state *s = t->vcpu->state;
     atomic_store(&c->mode, (uint32_t)CORE_HYP);
-    if (!hypercall_quick(t->vcpu, READ_ONCE(r->x[0]), &r->x[1], result))
+    if (!hypercall_quick(t->vcpu, (uint32_t)READ_ONCE(r->x[0]) - ORD_HC_BASE, &r->x[1], result))
         return exit_sync;
     c->entries++;
     s->exits++;

@@ -5,8 +5,8 @@
 #include "console.h"
 #include "gich.h"
 #include "irq.h"
+#include "machine.h"
 #include "panic.h"
-#include "platform.h"
 #include "report.h"
 #include "sysreg.h"
 #include "vcpu.h"
@@ -75,7 +75,7 @@ static void write64(uint64_t a, uint64_t v)
 
 static void wait_dist(void)
 {
-    while (read32(platform.gicd.base + GICD_CTLR) & GICD_CTLR_RWP)
+    while (read32(machine.gicd.base + GICD_CTLR) & GICD_CTLR_RWP)
         cpu_relax();
 }
 
@@ -87,7 +87,7 @@ static uint32_t affinity(uint64_t mpidr)
 
 void gic_init(void)
 {
-    uint64_t d = platform.gicd.base;
+    uint64_t d = machine.gicd.base;
 
     limit = (uint32_t)MIN(32 * ((read32(d + GICD_TYPER) & 0x1f) + 1), 1020u);
     write32(d + GICD_CTLR, 0);
@@ -104,22 +104,22 @@ void gic_init(void)
     write32(d + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_GRP1);
     wait_dist();
     for (uint32_t i = 32; i < limit; i++)
-        write64(d + GICD_IROUTER + 8 * i, core_self()->mpidr);
+        write64(d + GICD_IROUTER + 8 * i, core_self()->hwid);
 }
 
 static uint64_t find_redistributor(const struct core *c)
 {
-    uint64_t r = platform.gicr.base, end = r + platform.gicr.size;
+    uint64_t r = machine.gicr.base, end = r + machine.gicr.size;
 
     while (r < end) {
         uint64_t typer = *(volatile uint64_t *)(r + GICR_TYPER);
-        if (typer >> 32 == affinity(c->mpidr))
+        if (typer >> 32 == affinity(c->hwid))
             return r;
         if (typer & GICR_TYPER_LAST)
             break;
         r += typer & GICR_TYPER_VLPIS ? 0x40000 : 0x20000;
     }
-    refuse("core %u (MPIDR %lx) has no GIC redistributor", c->index, c->mpidr);
+    refuse("core %u (MPIDR %lx) has no GIC redistributor", c->index, c->hwid);
 }
 
 void gic_init_core(struct core *c)
@@ -167,12 +167,12 @@ uint32_t arch_irq_limit(void)
 
 void arch_irq_route(uint32_t intid, const struct core *c)
 {
-    write64(platform.gicd.base + GICD_IROUTER + 8ull * intid, c->mpidr);
+    write64(machine.gicd.base + GICD_IROUTER + 8ull * intid, c->hwid);
 }
 
 static bool bit(uint32_t reg, uint32_t intid)
 {
-    return read32(platform.gicd.base + reg + intid / 32 * 4) >> intid % 32 & 1;
+    return read32(machine.gicd.base + reg + intid / 32 * 4) >> intid % 32 & 1;
 }
 
 uint64_t arch_irq_control(uint32_t intid, uint32_t op)
@@ -183,7 +183,7 @@ uint64_t arch_irq_control(uint32_t intid, uint32_t op)
         [ORD_IRQ_SET_ACTIVE] = GICD_ISACTIVER, [ORD_IRQ_CLEAR_ACTIVE] = GICD_ICACTIVER,
     };
     static struct spinlock lock; /* ICFGR is read, changed and written */
-    uint64_t d = platform.gicd.base;
+    uint64_t d = machine.gicd.base;
     uint32_t shift = intid % 16 * 2 + 1;
 
     switch (op) {
@@ -209,14 +209,14 @@ uint64_t arch_irq_control(uint32_t intid, uint32_t op)
     }
 }
 
-void arch_irq_deactivate(uint32_t intid)
+void arch_irq_resume(uint32_t intid)
 {
     sysreg_write(ICC_DIR_EL1, intid);
 }
 
 static void send(const struct core *c, uint64_t intid)
 {
-    uint64_t a = c->mpidr;
+    uint64_t a = c->hwid;
 
     dsb(ishst);
     sysreg_write(ICC_SGI1R_EL1, FIELD(a, 39, 32) << 48 | FIELD(a, 7, 4) << 44 | FIELD(a, 23, 16) << 32 |
@@ -255,7 +255,7 @@ static NOINLINE void handle_rare(uint32_t intid)
             return; /* an LPI has no active state (2.2.1); without the EOI, its priority would mask all others
                      */
     }
-    arch_irq_deactivate(intid);
+    arch_irq_resume(intid);
 }
 
 /* If there is another one, it is the next thing that comes. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vcpu->pending_*  --flush-->  list registers  --hardware-->  guest
+ * arch_vcpu.pending_*  --flush-->  list registers  --hardware-->  guest
  *
  * A physical interrupt is pending here while it is active in the machine's GIC; the guest's EOI of its list
  * register (HW = 1) deactivates both.
@@ -194,18 +194,18 @@ static bool vtimer_asserted(void)
 static bool deliver(struct vcpu *v, uint32_t vintid, uint32_t priority, uint64_t *lrs)
 {
     uint64_t lr = LR_PENDING | LR_GROUP1 | LR_PRIORITY(priority) | vintid;
-    struct irq *physical = vintid >= 32 ? READ_ONCE(v->vm->spi[vintid]) : NULL;
+    struct irq *physical = vintid >= 32 ? READ_ONCE(v->vm->irq[vintid]) : NULL;
     int at = find_lr(*lrs, vintid);
 
     if (vintid == INTID_VTIMER) {
         if (!vtimer_asserted()) {
             if (at < 0)
-                arch_irq_deactivate(INTID_VTIMER);
+                arch_irq_resume(INTID_VTIMER);
             return true;
         }
         lr |= LR_HW | LR_PINTID(INTID_VTIMER);
-    } else if (physical && physical->intid) {
-        lr |= LR_HW | LR_PINTID(physical->intid);
+    } else if (physical && physical->line) {
+        lr |= LR_HW | LR_PINTID(physical->line);
     }
     if (at >= 0) {
         uint64_t old = lr_read((uint32_t)at);
@@ -228,22 +228,22 @@ static bool deliver(struct vcpu *v, uint32_t vintid, uint32_t priority, uint64_t
 /* A word of pending SPIs. One that is found empty is not looked at again until vcpu_pend() has set it. */
 static uint64_t pending_word(struct vcpu *v, int w)
 {
-    uint64_t spi = READ_ONCE(v->pending_spi[w]);
+    uint64_t spi = READ_ONCE(v->arch.pending_spi[w]);
 
     if (spi)
         return spi;
-    atomic_and(&v->pending_words, ~(uint32_t)BIT(w));
+    atomic_and(&v->arch.pending_words, ~(uint32_t)BIT(w));
     smp_mb(); /* pairs with vcpu_pend(): either it sets the bit again, or its interrupt is seen here */
-    spi = READ_ONCE(v->pending_spi[w]);
+    spi = READ_ONCE(v->arch.pending_spi[w]);
     if (spi)
-        atomic_or(&v->pending_words, (uint32_t)BIT(w));
+        atomic_or(&v->arch.pending_words, (uint32_t)BIT(w));
     return spi;
 }
 
 /* The most urgent pending and enabled interrupt, or -1. */
 static int most_urgent(struct vcpu *v, uint32_t *priority)
 {
-    uint32_t private = READ_ONCE(v->pending_private) & READ_ONCE(v->state->private_enabled);
+    uint32_t private = READ_ONCE(v->arch.pending_private) & READ_ONCE(v->state->private_enabled);
     int best = -1;
 
     for (; private; private &= private - 1) {
@@ -254,11 +254,11 @@ static int most_urgent(struct vcpu *v, uint32_t *priority)
             *priority = p;
         }
     }
-    for (uint32_t words = READ_ONCE(v->pending_words); words; words &= words - 1) {
+    for (uint32_t words = READ_ONCE(v->arch.pending_words); words; words &= words - 1) {
         int w = __builtin_ctz(words);
         for (uint64_t spi = pending_word(v, w); spi; spi &= spi - 1) {
             int i = w * 64 + __builtin_ctzll(spi);
-            uint32_t p = v->vm->spi_priority[i];
+            uint32_t p = v->vm->irq_priority[i];
             if (best < 0 || p < *priority) {
                 best = i;
                 *priority = p;
@@ -271,9 +271,9 @@ static int most_urgent(struct vcpu *v, uint32_t *priority)
 static void clear_pending(struct vcpu *v, uint32_t vintid)
 {
     if (vintid < 32)
-        atomic_and(&v->pending_private, ~(uint32_t)BIT(vintid));
+        atomic_and(&v->arch.pending_private, ~(uint32_t)BIT(vintid));
     else
-        atomic_and(&v->pending_spi[vintid / 64], ~BIT(vintid % 64));
+        atomic_and(&v->arch.pending_spi[vintid / 64], ~BIT(vintid % 64));
 }
 
 NOINLINE void gich_flush(struct vcpu *v)
@@ -297,7 +297,7 @@ NOINLINE void gich_flush(struct vcpu *v)
         clear_pending(v, (uint32_t)next);
         if (deliver(v, (uint32_t)next, priority, &lrs))
             continue;
-        vcpu_set_pending(v, (uint32_t)next);
+        arch_vcpu_set_pending(&v->arch, (uint32_t)next);
         sysreg_write(ICH_HCR_EL2, sysreg_read(ICH_HCR_EL2) | ICH_HCR_UIE);
         break;
     }
@@ -346,7 +346,7 @@ void gich_snapshot_saved(const struct gich *g, uint32_t *pending, uint32_t *acti
 
 void gich_give_back(uint32_t intid)
 {
-    arch_irq_deactivate(intid);
+    arch_irq_resume(intid);
     /* A level asserts again by itself, an edge would be lost. */
     if (intid >= 32 && (arch_irq_control(intid, ORD_IRQ_GET) & ORD_IRQ_STATE_EDGE))
         arch_irq_control(intid, ORD_IRQ_SET_PENDING);
@@ -355,11 +355,11 @@ void gich_give_back(uint32_t intid)
 static void drop(struct vcpu *v, uint64_t lr)
 {
     if ((lr & LR_HW) && (lr & LR_ACTIVE))
-        arch_irq_deactivate(LR_PINTID_OF(lr));
+        arch_irq_resume(LR_PINTID_OF(lr));
     else if ((lr & LR_HW) && (lr & LR_PENDING))
         gich_give_back(LR_PINTID_OF(lr));
-    else if ((lr & LR_PENDING) && LR_VINTID(lr) >= 32 && v->vm->spi[LR_VINTID(lr)])
-        virq_keep(v->vm->spi[LR_VINTID(lr)]);
+    else if ((lr & LR_PENDING) && LR_VINTID(lr) >= 32 && v->vm->irq[LR_VINTID(lr)])
+        virq_keep(v->vm->irq[LR_VINTID(lr)]);
 }
 
 void gich_drop(struct vcpu *v)

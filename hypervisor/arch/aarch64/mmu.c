@@ -10,6 +10,7 @@
 #include "core.h"
 #include "errata.h"
 #include "image.h"
+#include "machine.h"
 #include "panic.h"
 #include "platform.h"
 #include "pool.h"
@@ -80,6 +81,16 @@ unsigned arch_space_bits(void)
     return result;
 }
 
+/* Stage 2 concatenates up to 16 tables at its first level (ARM ARM D8.2.2). */
+void arch_ptab_shape(struct ptab *p)
+{
+    unsigned inside; /* bits that one page as root translates */
+
+    p->root_level = p->bits > (p->kind == PTAB_OWN ? 39 : 43) ? 0 : 1;
+    inside = p->root_level ? 39 : 48;
+    p->root_order = p->bits > inside ? (uint8_t)(p->bits - inside) : 0;
+}
+
 bool arch_pte_valid(uint64_t pte)
 {
     return pte & PTE_VALID;
@@ -109,7 +120,7 @@ uint64_t arch_pte_table(const struct ptab *p UNUSED, uint64_t address)
  */
 static uint64_t device_type(const struct ptab *p)
 {
-    return p->guest ? S2_NC : S2_DEVICE;
+    return p->kind == PTAB_VM ? S2_NC : S2_DEVICE;
 }
 
 uint64_t arch_pte_leaf(const struct ptab *p, uint64_t address, unsigned level, unsigned rights)
@@ -118,7 +129,7 @@ uint64_t arch_pte_leaf(const struct ptab *p, uint64_t address, unsigned level, u
 
     if (!(rights & PTAB_EXEC))
         pte |= PTE_XN;
-    if (p->stage1)
+    if (p->kind == PTAB_OWN)
         return pte | S1_AP_RES1 | (rights & PTAB_WRITE ? 0 : S1_RO) |
                (rights & PTAB_DEVICE ? ATTR_DEVICE << 2 : ATTR_NORMAL << 2);
     return pte | (rights & PTAB_READ ? S2_READ : 0) | (rights & PTAB_WRITE ? S2_WRITE : 0) |
@@ -129,7 +140,7 @@ unsigned arch_pte_rights(const struct ptab *p, uint64_t pte)
 {
     unsigned rights = pte & PTE_XN ? 0 : PTAB_EXEC;
 
-    if (p->stage1)
+    if (p->kind == PTAB_OWN)
         return rights | PTAB_READ | (pte & S1_RO ? 0 : PTAB_WRITE) | (pte >> 2 & 7 ? PTAB_DEVICE : 0);
     return rights | (pte & S2_READ ? PTAB_READ : 0) | (pte & S2_WRITE ? PTAB_WRITE : 0) |
            ((pte & S2_NORMAL) == S2_NORMAL ? 0 : PTAB_DEVICE);
@@ -143,7 +154,7 @@ void arch_ptab_sync(const void *start UNUSED, uint64_t size UNUSED)
 
 void arch_ptab_flush(const struct ptab *p)
 {
-    if (p->stage1) {
+    if (p->kind == PTAB_OWN) {
         tlbi(alle2is);
         dsb(ish);
         if (errata_repeat_tlbi) {
@@ -155,7 +166,7 @@ void arch_ptab_flush(const struct ptab *p)
     }
     uint64_t old = sysreg_read(vttbr_el2), hcr = sysreg_read(hcr_el2);
     sysreg_write(hcr_el2, hcr & ~HCR_TGE);
-    sysreg_write(vttbr_el2, (uint64_t)p->vmid << 48 | ptr_pa(p->root).v);
+    sysreg_write(vttbr_el2, (uint64_t)p->space << 48 | ptr_pa(p->root).v);
     isb();
     tlbi(vmalls12e1is);
     dsb(ish);
@@ -217,7 +228,7 @@ static void mmu_on(const uint64_t *root, uint64_t wxn)
  */
 static void early_map(uint64_t address, unsigned rights)
 {
-    static struct ptab format = {.stage1 = true};
+    static struct ptab format = {.kind = PTAB_OWN};
     static unsigned used = 1; /* the first is the root */
     uint64_t *table = early_tables[0];
 
@@ -257,7 +268,7 @@ void mmu_init(void)
 {
     uint64_t image = arch_image_base(), end = image + IMAGE_MEMORY;
 
-    if (ptab_init(&tables, 48, true, 0) != ORD_OK)
+    if (ptab_init(&tables, PTAB_OWN, 48, 0) != ORD_OK)
         panic("no memory for the hypervisor's page tables");
     map(image, (uint64_t)text_end - image, PTAB_READ | PTAB_EXEC);
     map((uint64_t)text_end, (uint64_t)rodata_end - (uint64_t)text_end, PTAB_READ);
@@ -276,8 +287,8 @@ void mmu_init(void)
         map(base, below - base, PTAB_READ | PTAB_WRITE);
         map(above, top - above, PTAB_READ | PTAB_WRITE);
     }
-    map(platform.gicd.base, platform.gicd.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
-    map(platform.gicr.base, platform.gicr.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
+    map(machine.gicd.base, machine.gicd.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
+    map(machine.gicr.base, machine.gicr.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
     map(platform.uart.base, platform.uart.size, PTAB_READ | PTAB_WRITE | PTAB_DEVICE);
     mmu_on(tables.root, SCTLR_WXN);
 }

@@ -7,6 +7,7 @@
 #include "detached.h"
 #include "errata.h"
 #include "gic.h"
+#include "machine.h"
 #include "mmu.h"
 #include "panic.h"
 #include "platform.h"
@@ -110,10 +111,10 @@ uint64_t start_primary(uint64_t dtb)
 
     mmu_early(dtb);
     pool_init_pages(pa(arch_pool_base()), arch_image_base() + arch_image_size() - arch_pool_base());
-    const char *error = platform_init((const void *)dtb, DTB_LIMIT);
+    const char *error = machine_discover((const void *)dtb, DTB_LIMIT);
     core_count = platform.core_count;
     for (uint32_t i = 0; i < core_count; i++) {
-        core_init(&cores[i], i, platform.mpidr[i]);
+        core_init(&cores[i], i, platform.hwid[i]);
         if (!make_stack(&cores[i])) {
             error = "no memory for the cores' stacks";
             core_count = i;
@@ -121,7 +122,7 @@ uint64_t start_primary(uint64_t dtb)
     }
     struct core *c = NULL;
     for (uint32_t i = 0; i < core_count; i++)
-        if (cores[i].mpidr == mpidr)
+        if (cores[i].hwid == mpidr)
             c = &cores[i];
     mmu_init();
     mmu_init_core();
@@ -174,9 +175,9 @@ void arch_start_cores(void)
             continue;
         /* It starts with its caches off. */
         arch_mem_sync((void *)arch_image_base(), arch_image_size());
-        int64_t error = psci_cpu_on(c->mpidr, (uint64_t)start_secondary, (uint64_t)c);
+        int64_t error = psci_cpu_on(c->hwid, (uint64_t)start_secondary, (uint64_t)c);
         if (error) {
-            print("core %u (MPIDR %lx) does not start: PSCI error %ld", i, c->mpidr, error);
+            print("core %u (MPIDR %lx) does not start: PSCI error %ld", i, c->hwid, error);
             continue;
         }
         uint64_t deadline = arch_counter() + 5 * arch_counter_hz();
@@ -208,5 +209,9 @@ void arch_core_sleep(struct core *c UNUSED)
 
 void arch_bootinfo(struct ord_bootinfo *info)
 {
-    info->gicd_typer = *(volatile uint32_t *)(platform.gicd.base + 4);
+    info->gicd_base = machine.gicd.base;
+    info->gicd_size = machine.gicd.size;
+    info->gicr_base = machine.gicr.base;
+    info->gicr_size = machine.gicr.size;
+    info->gicd_typer = *(volatile uint32_t *)(machine.gicd.base + 4);
 }

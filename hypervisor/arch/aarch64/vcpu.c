@@ -73,7 +73,7 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
     };
     v->arch.world.sctlr = SCTLR_EL1_RES1;
     v->arch.el1 =
-        (struct el1){.is_vcpu = true, .vmpidr = MPIDR_RES1 | (sysreg_read(mpidr_el1) & MPIDR_MT) | v->mpidr};
+        (struct el1){.is_vcpu = true, .vmpidr = MPIDR_RES1 | (sysreg_read(mpidr_el1) & MPIDR_MT) | v->hwid};
     /* The guest's EL1 registers stay where they are while its VMM runs. */
     v->thread->arch.own_world.hcr = HCR_VMM;
     v->thread->arch.own_world.el1 = NULL;
@@ -84,15 +84,15 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
 /* Physical interrupts that wait for a list register are active: a reset vCPU would never end them. */
 static void drop_pending(struct vcpu *v)
 {
-    uint32_t private = atomic_exchange(&v->pending_private, 0u);
+    uint32_t private = atomic_exchange(&v->arch.pending_private, 0u);
 
     if (private & BIT(INTID_VTIMER))
         gich_give_back(INTID_VTIMER);
-    for (uint32_t w = 0; w < ARRAY_SIZE(v->pending_spi); w++)
-        for (uint64_t spi = atomic_exchange(&v->pending_spi[w], 0ull); spi; spi &= spi - 1) {
-            struct irq *physical = v->vm->spi[w * 64 + (uint32_t)__builtin_ctzll(spi)];
-            if (physical && physical->intid)
-                gich_give_back(physical->intid);
+    for (uint32_t w = 0; w < ARRAY_SIZE(v->arch.pending_spi); w++)
+        for (uint64_t spi = atomic_exchange(&v->arch.pending_spi[w], 0ull); spi; spi &= spi - 1) {
+            struct irq *physical = v->vm->irq[w * 64 + (uint32_t)__builtin_ctzll(spi)];
+            if (physical && physical->line)
+                gich_give_back(physical->line);
             else if (physical)
                 virq_keep(physical);
         }
@@ -166,7 +166,7 @@ void arch_vcpu_enter(struct vcpu *v)
     world_load(core_self(), t->arch.world);
     answer(v);
     /* The VMM may have enabled what was pending and disabled. */
-    if (READ_ONCE(v->pending_private))
+    if (READ_ONCE(v->arch.pending_private))
         v->pending_any = 1;
 }
 
@@ -184,7 +184,7 @@ void arch_vcpu_leave(struct vcpu *v)
     struct thread *t = v->thread;
 
     snapshot(v, &v->state->private_pending, &v->state->private_active);
-    v->state->private_pending |= READ_ONCE(v->pending_private);
+    v->state->private_pending |= READ_ONCE(v->arch.pending_private);
     t->arch.world = &t->arch.own_world;
     t->arch.regs = &t->arch.own_regs;
 }
@@ -195,13 +195,13 @@ bool arch_vcpu_irq_pending(struct vcpu *v)
     return gich_pending();
 }
 
-uint64_t arch_vcpu_timer_pending(struct vcpu *v)
+uint64_t arch_vcpu_progress(struct vcpu *v)
 {
     uint32_t pending, active;
 
     snapshot(v, &pending, &active);
     /* There, or there is no list register left for it. */
-    pending |= READ_ONCE(v->pending_private) & READ_ONCE(v->state->private_enabled);
+    pending |= READ_ONCE(v->arch.pending_private) & READ_ONCE(v->state->private_enabled);
     if (pending & BIT(INTID_VTIMER))
         return v->arch.vtimer_count + 1;
     /* A CPU that was idle may hang with its timer off: interrupts masked, none delivered, no idling since. */

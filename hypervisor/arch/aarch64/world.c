@@ -13,7 +13,7 @@ struct el1 world_nobody = {.tcr = TCR_EPD0 | TCR_EPD1};
 
 uint64_t world_vttbr(const struct ptab *space)
 {
-    return (uint64_t)space->vmid << 48 | ptr_pa(space->root).v;
+    return (uint64_t)space->space << 48 | ptr_pa(space->root).v;
 }
 
 static void set_cptr(struct core *c, const struct world *w)

@@ -38,6 +38,9 @@ struct fake {
     void (*console_kick)(const struct core *c); /* NULL: all is sent */
     void (*context_saved)(struct context *c);
     void (*vcpu_loaded)(struct vcpu *v);
+    /* What a detached thread has at that address; NULL: nothing. */
+    const void *user;
+    uint64_t user_address, user_size;
     /* What happened. */
     uint32_t ptab_flushes;
     uint64_t flush_asid, flush_address, flush_pages;

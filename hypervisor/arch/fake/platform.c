@@ -169,7 +169,7 @@ uint64_t arch_irq_control(uint32_t intid, uint32_t op)
     return op == ORD_IRQ_GET ? fake.irq_state[intid] : 0;
 }
 
-void arch_irq_deactivate(uint32_t intid)
+void arch_irq_resume(uint32_t intid)
 {
     fake.irq_state[intid] &= (uint8_t)~ORD_IRQ_STATE_ACTIVE;
 }

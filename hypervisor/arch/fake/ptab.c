@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Entries:  bit 0 valid | bit 1 table | bits 5:2 PTAB_* | bit 6 stage 1 | bits 8:7 level of a leaf |
- *           bits 47:12 address
+ * Entries:  bit 0 valid | bit 1 table | bits 5:2 PTAB_* | bit 6 the hypervisor's own | bits 8:7 level of a
+ * leaf | bits 47:12 address
  */
 #include "ptab.h"
 
@@ -10,8 +10,18 @@
 
 #define PTE_VALID   BIT(0)
 #define PTE_TABLE   BIT(1)
-#define PTE_STAGE1  BIT(6)
+#define PTE_OWN     BIT(6)
 #define PTE_ADDRESS BIT_RANGE(47, 12)
+
+/* As arm64: a root of up to 16 pages, but for the hypervisor. */
+void arch_ptab_shape(struct ptab *p)
+{
+    unsigned inside; /* bits that one page as root translates */
+
+    p->root_level = p->bits > (p->kind == PTAB_OWN ? 39 : 43) ? 0 : 1;
+    inside = p->root_level ? 39 : 48;
+    p->root_order = p->bits > inside ? (uint8_t)(p->bits - inside) : 0;
+}
 
 bool arch_pte_valid(uint64_t pte)
 {
@@ -43,12 +53,12 @@ uint64_t arch_pte_leaf(const struct ptab *p, uint64_t address, unsigned level, u
 {
     FAKE_CHECK(!(address & ~PTE_ADDRESS) && address % (PAGE_SIZE << 9 * (3 - level)) == 0);
     FAKE_CHECK(level >= 1 && level <= 3 && rights < 16);
-    return address | PTE_VALID | rights << 2 | (p->stage1 ? PTE_STAGE1 : 0) | (uint64_t)level << 7;
+    return address | PTE_VALID | rights << 2 | (p->kind == PTAB_OWN ? PTE_OWN : 0) | (uint64_t)level << 7;
 }
 
 unsigned arch_pte_rights(const struct ptab *p, uint64_t pte)
 {
-    FAKE_CHECK(!!(pte & PTE_STAGE1) == p->stage1);
+    FAKE_CHECK(!!(pte & PTE_OWN) == (p->kind == PTAB_OWN));
     return (unsigned)FIELD(pte, 5, 2);
 }
 

@@ -7,6 +7,7 @@
 #include "vm.h"
 #include <arch/hypercall.h>
 #include <arch/thread.h>
+#include <string.h>
 
 void arch_thread_init(struct thread *t, const struct ptab *space, uint64_t entry, uint64_t sp, uint64_t arg)
 {
@@ -39,9 +40,7 @@ void arch_vcpu_init(struct vcpu *v, const struct ptab *space)
 void arch_vcpu_reset(struct vcpu *v)
 {
     v->arch.resets++;
-    v->pending_private = v->pending_words = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(v->pending_spi); i++)
-        v->pending_spi[i] = 0;
+    memset(v->arch.pending, 0, sizeof(v->arch.pending));
 }
 
 void arch_vcpu_enter(struct vcpu *v)
@@ -63,7 +62,7 @@ bool arch_vcpu_irq_pending(struct vcpu *v)
     return v->arch.irq_pending;
 }
 
-uint64_t arch_vcpu_timer_pending(struct vcpu *v)
+uint64_t arch_vcpu_progress(struct vcpu *v)
 {
     FAKE_CHECK(v->thread->core == core_self());
     return v->arch.timer_pending;
@@ -96,6 +95,15 @@ void arch_context_result(struct context *c, uint64_t value)
     FAKE_CHECK(c->thread.core == core_self() && c->thread.arch.context_running);
     c->thread.arch.value = value;
     c->thread.arch.results++;
+}
+
+bool arch_user_read(struct context *c, uint64_t at, void *to, uint64_t size)
+{
+    FAKE_CHECK(c->thread.core == core_self() && c->thread.arch.context_running);
+    if (!fake.user || at < fake.user_address || at + size > fake.user_address + fake.user_size)
+        return false;
+    memcpy(to, (const char *)fake.user + (at - fake.user_address), size);
+    return true;
 }
 
 uint32_t arch_core_registers(struct core *c, struct arch_register r[ARCH_REGISTERS_MAX])

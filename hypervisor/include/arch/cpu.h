@@ -10,6 +10,7 @@
  * arch_cpu.h (arch/NAME/include) provides, inline:
  *   void cpu_relax(void)            hint inside a spin loop
  *   void smp_mb(void)               full barrier among the cores
+ *   void cpu_send_event(void)       what was stored before is visible, and ends arch_core_poll() of all cores
  *   struct core *core_self(void)    this core
  */
 

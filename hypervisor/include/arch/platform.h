@@ -10,7 +10,7 @@ struct vm;
 
 /* Bits of a space's addresses that this machine's cores translate. */
 unsigned arch_space_bits(void);
-/* What every VM's stage 2 holds besides its memory (the stub of detached contexts). NO_MEMORY. */
+/* What every VM's table holds besides its memory (the stub of detached contexts). NO_MEMORY. */
 status_t arch_vm_init(struct vm *vm) MUST_CHECK;
 
 /* Image and pool of the hypervisor. */

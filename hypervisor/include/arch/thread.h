@@ -22,17 +22,31 @@ void arch_vcpu_reset(struct vcpu *v);
 /* Switches the thread between the VMM's and the guest's registers. */
 void arch_vcpu_enter(struct vcpu *v);
 void arch_vcpu_leave(struct vcpu *v);
-/* A virtual interrupt is pending in the hardware's list registers. Only if loaded here. */
+/*
+ * Interrupts of its guest that are not in the hardware yet. arch_vcpu.h (arch/NAME/include) provides, inline:
+ *   void arch_vcpu_set_pending(struct arch_vcpu *, uint32_t line)        any core; the caller then sets
+ *                                                                        pending_any
+ *   bool arch_vcpu_is_pending(const struct arch_vcpu *, uint32_t line)   a shared line
+ *   uint32_t arch_vcpu_pending_count(const struct arch_vcpu *)
+ */
+
+/* One is pending in the hardware. Only if loaded here. */
 bool arch_vcpu_irq_pending(struct vcpu *v);
 
-/* Which interrupt of its virtual timer is pending and not acknowledged: a number, another one for each
- * interrupt; 0: none. On its core. */
-uint64_t arch_vcpu_timer_pending(struct vcpu *v);
+/*
+ * For the watchdog, on its core: 0 if the guest takes interrupts; else a number that stays the same as long
+ * as it takes none: which one of its virtual timer is pending and not acknowledged, or since when it has had
+ * them masked.
+ */
+uint64_t arch_vcpu_progress(struct vcpu *v);
 
 /* Takes the frame's contents. BAD_VERSION, BAD_PARAM: the frame is not valid. */
 status_t arch_context_load(struct context *c) MUST_CHECK;
 /* Writes what only the hardware holds into the frame (pc, pstate, FP/SIMD, …). */
 void arch_context_save(struct context *c);
+
+/* Reads the thread's memory, at an address of its own. False: not all of that is memory that it may read. */
+bool arch_user_read(struct context *c, uint64_t at, void *to, uint64_t size) MUST_CHECK;
 
 /* The result of the system call or host call that the context is in. */
 void arch_context_result(struct context *c, uint64_t value);

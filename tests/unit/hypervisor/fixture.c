@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-char *machine;
+char *machine_ram;
 
 void test_case(const char *name, void (*body)(void))
 {
@@ -32,12 +32,12 @@ void test_case(const char *name, void (*body)(void))
 
 void fixture_start(uint32_t count, uint64_t pages)
 {
-    machine = fake_memory(MEMORY_SIZE);
-    fake.image_base = (uint64_t)machine;
+    machine_ram = fake_memory(MEMORY_SIZE);
+    fake.image_base = (uint64_t)machine_ram;
     fake.image_size = POOL_SIZE;
-    fake.pool_base = (uint64_t)machine;
+    fake.pool_base = (uint64_t)machine_ram;
     CHECK(pages * PAGE_SIZE <= POOL_SIZE);
-    pool_init_pages(ptr_pa(machine), pages * PAGE_SIZE);
+    pool_init_pages(ptr_pa(machine_ram), pages * PAGE_SIZE);
     pool_init(ORD_POOL_TASK, MAX(sizeof(struct task), sizeof(struct vm)), 12);
     pool_init(ORD_POOL_THREAD, MAX(sizeof(struct thread), sizeof(struct vcpu)), 96);
     pool_init(ORD_POOL_NOTIFY, sizeof(struct notify), 128);
@@ -51,7 +51,7 @@ struct task *fixture_task(void)
 {
     struct task *t = pool_alloc(ORD_POOL_TASK);
 
-    CHECK(t && ptab_init(&t->ptab, 40, false, (uint16_t)space_id()) == ORD_OK);
+    CHECK(t && ptab_init(&t->ptab, PTAB_TASK, 40, (uint16_t)space_id()) == ORD_OK);
     memcpy(t->name, "test", 5);
     t->first = true;
     t->cores = ~0u;
@@ -85,7 +85,7 @@ struct vcpu *fixture_vcpu(struct vm *vm, struct task *task, uint32_t core)
     struct vcpu *v;
     struct thread *t = fixture_thread(task, core, 50);
 
-    CHECK(vcpu_create(vm, t, cores[core].mpidr, (16ull << 20) + core * PAGE_SIZE, &v) == ORD_OK);
+    CHECK(vcpu_create(vm, t, cores[core].hwid, (16ull << 20) + core * PAGE_SIZE, &v) == ORD_OK);
     return v;
 }
 

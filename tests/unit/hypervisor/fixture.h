@@ -24,9 +24,9 @@
 char *strstr(const char *text, const char *part);
 
 /* Memory of the machine: [pool | guest RAM | the rest, for the test]. */
-extern char *machine;
-#define GUEST_RAM (machine + (16ull << 20))
-#define FREE_RAM  (machine + (32ull << 20))
+extern char *machine_ram;
+#define GUEST_RAM (machine_ram + (16ull << 20))
+#define FREE_RAM  (machine_ram + (32ull << 20))
 
 /* Runs `body` in a process of its own, so that it finds the hypervisor as it is at start. */
 void test_case(const char *name, void (*body)(void));

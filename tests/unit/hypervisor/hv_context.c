@@ -169,7 +169,8 @@ static void test_life(void)
         uint64_t saves = f->x[0];
         f->core = 99;
         host_event(c, events[i]);
-        CHECK(f->event == events[i] && f->esr == 11 && f->far == 22 && f->ipa == 33 && f->core == 2);
+        CHECK(f->event == events[i] && f->code == 11 && f->address == 22 && f->physical == 33 &&
+              f->core == 2);
         CHECK_EQUAL(f->x[0], saves + 1);
         CHECK_EQUAL(f->stats.runs, i + 1);
         CHECK(!host(2));
@@ -200,7 +201,7 @@ static void test_rejected(void)
     make(0, 2);
     frame(0)->version = 0;
     CHECK(context_run(vm, 0) == ORD_OK && context_recall(vm, 0) == ORD_OK && !host(2));
-    CHECK(frame(0)->event == ORD_EVENT_REJECTED && (int64_t)frame(0)->esr == ORD_BAD_VERSION);
+    CHECK(frame(0)->event == ORD_EVENT_REJECTED && (int64_t)frame(0)->code == ORD_BAD_VERSION);
     CHECK(frame(0)->stats.runs == 1 && frame(0)->stats.recalls == 0 && frame(0)->x[0] == 0);
     frame(0)->version = ORD_ABI_VERSION;
     CHECK(context_run(vm, 0) == ORD_OK && host(2) == &vm->context[0]->thread);
@@ -261,21 +262,21 @@ static void test_virtual_exception(void)
     /* Nobody sleeps: no interrupt. */
     CHECK(context_run(vm, 1) == ORD_OK && host(3));
     host_event(c, ORD_EVENT_SYSCALL);
-    CHECK(!page->pending[0] && !vm->vcpu[0]->pending_private && !vm->vcpu[1]->pending_private);
+    CHECK(!page->pending[0] && !vm->vcpu[0]->arch.pending[0] && !vm->vcpu[1]->arch.pending[0]);
     /* Somebody does, on the second vCPU. */
     f->wait = 1;
     f->wait_cpu = 1;
     CHECK(context_run(vm, 1) == ORD_OK && host(3));
     host_event(c, ORD_EVENT_SYSCALL);
-    CHECK(page->pending[0] == BIT(1) && !vm->vcpu[0]->pending_private &&
-          vm->vcpu[1]->pending_private == BIT(20));
+    CHECK(page->pending[0] == BIT(1) && !vm->vcpu[0]->arch.pending[0] &&
+          vm->vcpu[1]->arch.pending[0] == BIT(20));
     CHECK(vm->vcpu[1]->pending_any);
     /* A vCPU that does not exist: the first one. Without a page: the interrupt alone. */
     f->wait_cpu = 2;
     vm->event_page = NULL;
     CHECK(context_run(vm, 1) == ORD_OK && host(3));
     host_event(c, ORD_EVENT_SYSCALL);
-    CHECK(vm->vcpu[0]->pending_private == BIT(20) && page->pending[0] == BIT(1) && !page->pending[1]);
+    CHECK(vm->vcpu[0]->arch.pending[0] == BIT(20) && page->pending[0] == BIT(1) && !page->pending[1]);
     f->wait_cpu = ~0u;
     CHECK(context_run(vm, 1) == ORD_OK && host(3));
     host_event(c, ORD_EVENT_SYSCALL);

@@ -63,10 +63,10 @@ static const char *load(const void *file, uint64_t size)
     used = entry = 0;
     space = (struct ptab){.root = NULL};
     /* The pool's pages are few: give the last table's back by starting over. */
-    pool_init_pages(ptr_pa(machine + (2ull << 20)), 64 * PAGE_SIZE);
+    pool_init_pages(ptr_pa(machine_ram + (2ull << 20)), 64 * PAGE_SIZE);
     pools[ORD_POOL_PAGE].free = NULL;
     pools[ORD_POOL_PAGE].used = 0;
-    CHECK(ptab_init(&space, 40, false, 1) == ORD_OK);
+    CHECK(ptab_init(&space, PTAB_TASK, 40, 1) == ORD_OK);
     const char *error = elf_load(exact, size, &space, memory, &used, &entry);
     free(exact);
     return error;

@@ -65,7 +65,7 @@ static void save(void)
     saved.guest = malloc(SAVED_GUEST);
     saved.core = malloc(core_count * sizeof(struct core));
     CHECK(!pools[ORD_POOL_PAGE].free); /* in one piece */
-    memcpy(saved.memory, machine, SAVED_POOL);
+    memcpy(saved.memory, machine_ram, SAVED_POOL);
     memcpy(saved.guest, GUEST_RAM, SAVED_GUEST);
     memcpy(saved.core, cores, core_count * sizeof(struct core));
     memcpy(saved.pool, pools, sizeof(pools));
@@ -74,9 +74,9 @@ static void save(void)
 static void restore(void)
 {
     memcpy(pools, saved.pool, sizeof(pools));
-    ASAN_UNPOISON_MEMORY_REGION(machine, SAVED_POOL);
+    ASAN_UNPOISON_MEMORY_REGION(machine_ram, SAVED_POOL);
     ASAN_UNPOISON_MEMORY_REGION(GUEST_RAM, SAVED_GUEST);
-    memcpy(machine, saved.memory, SAVED_POOL);
+    memcpy(machine_ram, saved.memory, SAVED_POOL);
     memcpy(GUEST_RAM, saved.guest, SAVED_GUEST);
     memcpy(cores, saved.core, core_count * sizeof(struct core));
 }
@@ -477,7 +477,7 @@ static void shared_loaded(struct vcpu *v)
     if (!READ_ONCE(v->pending_any))
         return;
     atomic_store(&v->pending_any, 0u);
-    delivered += !!atomic_exchange(&v->pending_private, 0u);
+    delivered += !!atomic_exchange(&v->arch.pending[0], 0ull);
 }
 
 static void shared_core(void)
@@ -672,7 +672,7 @@ static bool run_grant(void)
         return false;
     uintptr_t word = grant_irq->grant;
     const struct context *owner = grant_owner(grant_irq);
-    uint32_t hands = (owner && word != (uintptr_t)owner) + !!(vm->vcpu[0]->pending_spi[0] & BIT(VINTID));
+    uint32_t hands = (owner && word != (uintptr_t)owner) + !!(vm->vcpu[0]->arch.pending[0] & BIT(VINTID));
     failure = "the interrupt is active, and nobody will end it; or the other way round";
     if (hands != is_active())
         return false;

@@ -45,7 +45,7 @@ static bool active(void)
 
 static bool linux_has(void)
 {
-    return vcpu->pending_spi[0] & BIT(VINTID);
+    return vcpu->arch.pending[0] & BIT(VINTID);
 }
 
 static void start(void)
@@ -164,7 +164,7 @@ static void taken_back(bool raised, bool taken, bool acked, bool by_revoke)
     CHECK(linux_has() == (raised && !acked) && fake.routed[INTID] == 0 && !context->irqs);
     CHECK(!irq->grant);
     /* And it is Linux's. */
-    vcpu->pending_spi[0] = 0;
+    vcpu->arch.pending[0] = 0;
     raise(0);
     CHECK(linux_has());
     if (!by_revoke)

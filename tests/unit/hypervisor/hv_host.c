@@ -25,7 +25,7 @@ static void start(void)
     task = fixture_task();
     me = fixture_thread(task, 0, 50);
     ram = (struct memory){ptr_pa(GUEST_RAM).v, 1 << 20, false};
-    platform.ram[0] = (struct range){ptr_pa(machine).v, MEMORY_SIZE};
+    platform.ram[0] = (struct range){ptr_pa(machine_ram).v, MEMORY_SIZE};
     platform.ram_count = 1;
     status_t s = task_cap_insert(task, ORD_CAP_TASK, CAP_TASK, task, 0);
     s |= task_cap_insert(task, ORD_CAP_CONSOLE, CAP_CONSOLE, task, 0);
@@ -285,7 +285,7 @@ static int64_t hypercall_flags(struct vm *vm, uint64_t function, uint64_t a, uin
 {
     uint64_t arg[5] = {a, flags};
 
-    CHECK(hypercall_dispatch(vm->vcpu[0], function, arg, result));
+    hypercall_dispatch(vm->vcpu[0], (uint32_t)function - ORD_HC_BASE, arg, result);
     return (int64_t)result[0];
 }
 
@@ -324,23 +324,23 @@ static void test_channel(void)
     EXPECT(ORD_OK, VM_CHANNEL, 81, 0, 70, BIT(5), 71, 72);
     EXPECT(ORD_EXISTS, VM_CHANNEL, 81, 0, 70, BIT(5), 71, 73);
     EXPECT(ORD_BUSY, VM_CHANNEL, 81, 1, 70, BIT(5), 71, 73);
-    CHECK(!v->pending_spi[1]);
+    CHECK(!v->arch.pending[1]);
     EXPECT(ORD_OK, IRQ_BIND, 72, 80, 100, 0x80);
-    CHECK(!v->pending_spi[1] && v->vm->spi_priority[100] == 0x80);
+    CHECK(!v->arch.pending[1] && v->vm->irq_priority[100] == 0x80);
     EXPECT(ORD_OK, IRQ_CONTROL, 72, ORD_IRQ_ENABLE);
-    CHECK_EQUAL(v->pending_spi[1], BIT(36));
+    CHECK_EQUAL(v->arch.pending[1], BIT(36));
     CHECK_EQUAL(hypercall(vm, ORD_HC_NOTIFY_TAKE, 0, r), ORD_OK);
     CHECK_EQUAL(r[1], 1);
     /* Each signal; but not while it is disabled. */
-    v->pending_spi[1] = 0;
+    v->arch.pending[1] = 0;
     EXPECT(ORD_OK, IRQ_CONTROL, 72, ORD_IRQ_DISABLE);
     CHECK_EQUAL(BY(t, NOTIFY_SIGNAL, 51, 2), ORD_OK);
     CHECK_EQUAL(BY(t, NOTIFY_SIGNAL, 51, 4), ORD_OK);
-    CHECK(!v->pending_spi[1]);
+    CHECK(!v->arch.pending[1]);
     EXPECT(ORD_OK, IRQ_CONTROL, 72, ORD_IRQ_GET);
     CHECK_EQUAL(me->arch.value, ORD_IRQ_STATE_PENDING | ORD_IRQ_STATE_EDGE);
     EXPECT(ORD_OK, IRQ_CONTROL, 72, ORD_IRQ_ENABLE);
-    CHECK_EQUAL(v->pending_spi[1], BIT(36));
+    CHECK_EQUAL(v->arch.pending[1], BIT(36));
     CHECK_EQUAL(hypercall_flags(vm, ORD_HC_NOTIFY_TAKE, 0, 2, r), ORD_BAD_PARAM);
     CHECK_EQUAL(hypercall_flags(vm, ORD_HC_NOTIFY_TAKE, 0, ORD_TAKE_PEEK, r), ORD_OK);
     CHECK_EQUAL(r[1], 2);
@@ -351,10 +351,10 @@ static void test_channel(void)
     /* A vCPU that went off has not seen it: whoever it is bound to next does. */
     fixture_vcpu(vm, task, 3);
     CHECK(task_cap_insert(task, 82, CAP_VCPU, vm->vcpu[1], 0) == ORD_OK);
-    v->pending_spi[1] = 0;
-    virq_keep(vm->spi[100]);
+    v->arch.pending[1] = 0;
+    virq_keep(vm->irq[100]);
     EXPECT(ORD_OK, IRQ_BIND, 72, 82, 100, 0x80);
-    CHECK_EQUAL(vm->vcpu[1]->pending_spi[1], BIT(36));
+    CHECK_EQUAL(vm->vcpu[1]->arch.pending[1], BIT(36));
     /* The other direction: the guest wakes the task. */
     on_core(1);
     CHECK_EQUAL(BY(t, NOTIFY_WAIT, 50, 0), 1);

@@ -3,7 +3,7 @@
 #include "fixture.h"
 
 #include "console.h"
-#include "platform.h"
+#include "machine.h"
 #include "string.h"
 #include "tree.h"
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 
 static void *tree;
 
-/* platform_init() of a machine with these pieces. */
+/* machine_discover() of a machine with these pieces. */
 static const char *init(const char *first, ...)
 {
     static char source[1 << 16];
@@ -37,8 +37,9 @@ static const char *init(const char *first, ...)
     free(tree);
     tree = tree_compile(source, &size);
     memset(&platform, 0, sizeof(platform));
-    const char *error = platform_init(tree, size);
-    CHECK(platform.dtb_base == (uint64_t)tree && platform.dtb_size == size);
+    memset(&machine, 0, sizeof(machine));
+    const char *error = machine_discover(tree, size);
+    CHECK(platform.description.base == (uint64_t)tree && platform.description.size == size);
     return error;
 }
 
@@ -52,7 +53,7 @@ static void test_errors(void)
 {
     uint8_t garbage[64] = {0};
 
-    CHECK(strstr(platform_init(garbage, sizeof(garbage)), "valid device tree"));
+    CHECK(strstr(machine_discover(garbage, sizeof(garbage)), "valid device tree"));
     GOOD(WHOLE);
     FAILS("no memory node", REST);
     FAILS("no memory node", "memory@0 { reg = <0 0 0 0x1000>; };", REST);
@@ -200,9 +201,10 @@ static void test_reservation_block(void)
     entry[1] = __builtin_bswap64(0x10000);
     memcpy(blob + 40 + 32, entry, sizeof(entry));
     memset(&platform, 0, sizeof(platform));
+    memset(&machine, 0, sizeof(machine));
     fake.image_base = 0x40008000;
     fake.image_size = 0x2000;
-    CHECK(!platform_init(blob, size));
+    CHECK(!machine_discover(blob, size));
     fake.image_size = 0;
     CHECK_EQUAL(platform.ram_count, 4);
     CHECK(is(&platform.ram[0], 0x40008000, 0x2000)); /* the hypervisor */
@@ -231,8 +233,8 @@ static void test_cores(void)
          "cache { device_type = \"cache\"; }; cpu@2 { device_type = \"cpu\"; status = \"okay\"; reg = <0 "
          "0x200>; }; };");
     CHECK_EQUAL(platform.core_count, 2);
-    CHECK_EQUAL(platform.mpidr[0], 0x100000103);
-    CHECK_EQUAL(platform.mpidr[1], 0x200);
+    CHECK_EQUAL(platform.hwid[0], 0x100000103);
+    CHECK_EQUAL(platform.hwid[1], 0x200);
     static const char *const wrong[] = {"<1>, <2>", "<0x80000000>", "<0x1000000>", "[00]"};
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
         sprintf(
@@ -250,7 +252,7 @@ static void test_cores(void)
     sprintf(many + at, "};");
     GOOD(MEMORY, GIC, PSCI, many);
     CHECK_EQUAL(platform.core_count, ORD_CORES_MAX);
-    CHECK_EQUAL(platform.mpidr[ORD_CORES_MAX - 1], ORD_CORES_MAX - 1);
+    CHECK_EQUAL(platform.hwid[ORD_CORES_MAX - 1], ORD_CORES_MAX - 1);
 }
 
 static bool kept(uint64_t base, uint64_t size)
@@ -278,9 +280,8 @@ static void test_devices(void)
 
     GOOD(WHOLE, "its { compatible = \"arm,gic-v3-its\"; reg = <0 0x8080000 0 0x20000>; };",
          "its2 { compatible = \"arm,gic-v3-its\"; reg = <0 0x20000000 0 0x20000>; };");
-    CHECK(platform.gicd.base == 0x8000000 && platform.gicd.size == 0x10000 &&
-          platform.gicr.base == 0x80a0000);
-    CHECK(platform.gicr.size == 0xf60000 && platform.psci_smc);
+    CHECK(machine.gicd.base == 0x8000000 && machine.gicd.size == 0x10000 && machine.gicr.base == 0x80a0000);
+    CHECK(machine.gicr.size == 0xf60000);
     CHECK(kept(0x8000000, 0x10000) && kept(0x8080000, 0x20000) && kept(0x80a0000, 0xf60000));
     CHECK(kept(0x20000000, 0x20000));
     /* Every redistributor region, and what is left of older interfaces; debug registers of any kind. */
@@ -316,11 +317,11 @@ static void test_gic_on_a_bus(void)
     " gic { compatible = \"arm,gic-v3\"; reg = " reg "; }; };"
     GOOD(MEMORY, CPUS, PSCI,
          BUS("ranges = <0 0 0 0x3e000000>;", "<0x38800000 0x10000>, <0x38880000 0xc0000>"));
-    CHECK(is(&platform.gicd, 0x38800000, 0x10000) && is(&platform.gicr, 0x38880000, 0xc0000));
+    CHECK(is(&machine.gicd, 0x38800000, 0x10000) && is(&machine.gicr, 0x38880000, 0xc0000));
     GOOD(MEMORY, CPUS, PSCI,
          BUS("ranges = <0 0 0xd0000000 0x2000000>;",
              "<0x1d00000 0x10000>, <0x1d40000 0x40000>, <0x1d80000 0x2000>"));
-    CHECK(is(&platform.gicd, 0xd1d00000, 0x10000) && is(&platform.gicr, 0xd1d40000, 0x40000));
+    CHECK(is(&machine.gicd, 0xd1d00000, 0x10000) && is(&machine.gicr, 0xd1d40000, 0x40000));
     CHECK(kept(0xd1d80000, 0x2000));
     FAILS("do not say where", MEMORY, CPUS, PSCI, BUS("", "<0x38800000 0x10000>, <0x38880000 0xc0000>"));
     FAILS("do not say where", MEMORY, CPUS, PSCI,
@@ -333,7 +334,7 @@ static void test_gic_on_a_bus(void)
         char text[256];
         sprintf(text, BUS("ranges;", "%s"), wrong[i]);
         FAILS("cannot be right", MEMORY, CPUS, PSCI, text);
-        CHECK(!platform.gicd.size && !platform.gicr.size);
+        CHECK(!machine.gicd.size && !machine.gicr.size);
     }
 }
 
@@ -484,8 +485,7 @@ static void invariants(const char *error)
         if (!error && i)
             CHECK(r->base >= platform.ram[i - 1].base + platform.ram[i - 1].size);
     }
-    CHECK(error ||
-          (platform.ram_count && platform.core_count && platform.gicd.size + 1 && platform.psci_smc));
+    CHECK(error || (platform.ram_count && platform.core_count && machine.gicd.size + 1));
 }
 
 static void fuzz(const void *good, uint64_t whole, uint32_t rounds, uint64_t seed)
@@ -497,7 +497,8 @@ static void fuzz(const void *good, uint64_t whole, uint32_t rounds, uint64_t see
         void *bad = tree_damage(good, &size, &seed);
         alarm(20);
         memset(&platform, 0, sizeof(platform));
-        const char *error = platform_init(bad, size);
+        memset(&machine, 0, sizeof(machine));
+        const char *error = machine_discover(bad, size);
         invariants(error);
         fine += !error;
         free(bad);
@@ -512,7 +513,7 @@ static void test_fuzz(void)
          "chosen { " CELLS "stdout-path = \"serial0:1\"; bootargs = \"console=serial1\"; m@1 { " MODULE
          " bootargs = \"vmm a=b c\"; }; m@2 { " MODULE " bootargs = \"x\"; }; };",
          "reserved-memory { ranges; " CELLS "a@10000000 { reg = <0 0x40100000 0 0x1000>; no-map; }; };");
-    fuzz(tree, platform.dtb_size, 100000, 7);
+    fuzz(tree, platform.description.size, 100000, 7);
 }
 
 static int files;
@@ -524,7 +525,8 @@ static void test_machines(void)
         uint64_t size;
         void *data = file_read(file[i], &size);
         memset(&platform, 0, sizeof(platform));
-        CHECK(!platform_init(data, size));
+        memset(&machine, 0, sizeof(machine));
+        CHECK(!machine_discover(data, size));
         CHECK(platform.core_count == 4 && platform.ram_count == 1 && platform.ram[0].size == 2ull << 30);
         CHECK(platform.uart.base == 0x9000000 && !platform.uart_owned);
         fuzz(data, size, 2000, (uint64_t)i + 1);

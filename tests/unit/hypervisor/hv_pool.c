@@ -17,16 +17,16 @@ static void test_pages(void)
 {
     void *page[16];
 
-    machine = fake_memory(MEMORY_SIZE);
+    machine_ram = fake_memory(MEMORY_SIZE);
     /* Unaligned at both ends: 16 whole pages lie inside. */
-    memset(machine, 0xff, 32 * PAGE_SIZE);
-    pool_init_pages(pa((uint64_t)machine + 100), 17 * PAGE_SIZE);
+    memset(machine_ram, 0xff, 32 * PAGE_SIZE);
+    pool_init_pages(pa((uint64_t)machine_ram + 100), 17 * PAGE_SIZE);
     CHECK_EQUAL(pools[ORD_POOL_PAGE].capacity, 16);
     for (int i = 0; i < 16; i++) {
         page[i] = pool_alloc(ORD_POOL_PAGE);
         CHECK(page[i] && (uint64_t)page[i] % PAGE_SIZE == 0 && zeroed(page[i], PAGE_SIZE));
-        CHECK((char *)page[i] >= machine + 100 &&
-              (char *)page[i] + PAGE_SIZE <= machine + 17 * PAGE_SIZE + 100);
+        CHECK((char *)page[i] >= machine_ram + 100 &&
+              (char *)page[i] + PAGE_SIZE <= machine_ram + 17 * PAGE_SIZE + 100);
         for (int k = 0; k < i; k++)
             CHECK(page[k] != page[i]);
         memset(page[i], 0xee, PAGE_SIZE);
@@ -46,19 +46,19 @@ static void test_pages(void)
 
 static void test_too_small(void)
 {
-    machine = fake_memory(MEMORY_SIZE);
-    pool_init_pages(pa((uint64_t)machine + 8), PAGE_SIZE);
+    machine_ram = fake_memory(MEMORY_SIZE);
+    pool_init_pages(pa((uint64_t)machine_ram + 8), PAGE_SIZE);
     CHECK_EQUAL(pools[ORD_POOL_PAGE].capacity, 0);
     CHECK(!pool_alloc(ORD_POOL_PAGE));
 }
 
 static void test_orders(void)
 {
-    machine = fake_memory(MEMORY_SIZE);
-    memset(machine, 0xff, 64 * PAGE_SIZE);
-    pool_init_pages(ptr_pa(machine + PAGE_SIZE), 31 * PAGE_SIZE);
+    machine_ram = fake_memory(MEMORY_SIZE);
+    memset(machine_ram, 0xff, 64 * PAGE_SIZE);
+    pool_init_pages(ptr_pa(machine_ram + PAGE_SIZE), 31 * PAGE_SIZE);
     char *one = pool_alloc_pages(0), *eight = pool_alloc_pages(3), *two = pool_alloc_pages(1);
-    CHECK(one == machine + PAGE_SIZE);
+    CHECK(one == machine_ram + PAGE_SIZE);
     CHECK(eight && (uint64_t)eight % (8 * PAGE_SIZE) == 0 && zeroed(eight, 8 * PAGE_SIZE));
     CHECK(two && (uint64_t)two % (2 * PAGE_SIZE) == 0 && zeroed(two, 2 * PAGE_SIZE));
     CHECK(two >= eight + 8 * PAGE_SIZE);
@@ -82,9 +82,9 @@ static void test_objects(void)
     char *object[200];
     static char *seen[200];
 
-    machine = fake_memory(MEMORY_SIZE);
-    memset(machine, 0xff, POOL_SIZE);
-    pool_init_pages(ptr_pa(machine), POOL_SIZE);
+    machine_ram = fake_memory(MEMORY_SIZE);
+    memset(machine_ram, 0xff, POOL_SIZE);
+    pool_init_pages(ptr_pa(machine_ram), POOL_SIZE);
     pool_init(ORD_POOL_NOTIFY, 100, 200);
     pool_init(ORD_POOL_TASK, 3 * PAGE_SIZE + 1, 3);
     pool_init(ORD_POOL_MEMORY, PAGE_SIZE, 2);
@@ -130,8 +130,8 @@ static void test_objects(void)
 
 static void test_no_room(void)
 {
-    machine = fake_memory(MEMORY_SIZE);
-    pool_init_pages(ptr_pa(machine), 4 * PAGE_SIZE);
+    machine_ram = fake_memory(MEMORY_SIZE);
+    pool_init_pages(ptr_pa(machine_ram), 4 * PAGE_SIZE);
     CHECK_EQUAL(FAKE_RUN(pool_init(ORD_POOL_THREAD, 2048, 9)), FAKE_HALT);
     console_init(&uart_table[1], pa(0));
     CHECK(strstr(fake_console(), "the hypervisor's memory is too small for pool 2"));
@@ -168,8 +168,8 @@ static void test_threads(void)
 {
     pthread_t thread[3];
 
-    machine = fake_memory(MEMORY_SIZE);
-    pool_init_pages(ptr_pa(machine), POOL_SIZE);
+    machine_ram = fake_memory(MEMORY_SIZE);
+    pool_init_pages(ptr_pa(machine_ram), POOL_SIZE);
     pool_init(ORD_POOL_NOTIFY, 64, 64);
     for (uint64_t i = 0; i < 3; i++)
         CHECK(!pthread_create(&thread[i], NULL, hammer, (void *)(i + 1)));

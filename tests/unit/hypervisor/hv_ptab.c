@@ -21,8 +21,8 @@ static struct model model;
 
 static void start(uint64_t pages)
 {
-    machine = fake_memory(MEMORY_SIZE);
-    pool_init_pages(ptr_pa(machine), pages * PAGE_SIZE);
+    machine_ram = fake_memory(MEMORY_SIZE);
+    pool_init_pages(ptr_pa(machine_ram), pages * PAGE_SIZE);
 }
 
 static uint32_t pages_used(void)
@@ -76,12 +76,12 @@ static void model_set(uint32_t w, uint32_t i, uint32_t n, uint64_t to, unsigned 
 }
 
 /* Random maps and unmaps; `pages` may be too few. */
-static void random_walk(unsigned bits, bool stage1, uint64_t pages, int steps, uint64_t seed)
+static void random_walk(unsigned bits, bool own, uint64_t pages, int steps, uint64_t seed)
 {
     struct ptab p = {.root = NULL};
     uint32_t no_memory = 0, exists = 0, fine = 0;
 
-    CHECK(ptab_init(&p, bits, stage1, 1) == ORD_OK);
+    CHECK(ptab_init(&p, own ? PTAB_OWN : PTAB_TASK, bits, 1) == ORD_OK);
     memset(&model, 0, sizeof(model));
     model.base[0] = 0;
     model.base[1] = GB1 - 600 * PAGE_SIZE; /* across two level-1 entries, not aligned */
@@ -165,7 +165,7 @@ static void test_random_48(void)
     random_walk(48, false, 200, 3000, 2);
 }
 
-static void test_random_stage1(void)
+static void test_random_own(void)
 {
     start(200);
     random_walk(48, true, 200, 2000, 3);
@@ -187,7 +187,7 @@ static void test_random_poor(void)
 static void test_root(void)
 {
     static const struct {
-        unsigned bits, stage1, level, pages;
+        unsigned bits, own, level, pages;
     } want[] = {
         {32, 0, 1, 1}, {36, 0, 1, 1}, {39, 0, 1, 1}, {40, 0, 1, 2}, {42, 0, 1, 8}, {43, 0, 1, 16},
         {44, 0, 0, 1}, {48, 0, 0, 1}, {39, 1, 1, 1}, {40, 1, 0, 1}, {48, 1, 0, 1},
@@ -199,11 +199,11 @@ static void test_root(void)
         uint32_t before = pages_used();
         unsigned rights;
         paddr_t to;
-        CHECK(ptab_init(&p, want[i].bits, want[i].stage1, 7) == ORD_OK);
+        CHECK(ptab_init(&p, want[i].own ? PTAB_OWN : PTAB_VM, want[i].bits, 7) == ORD_OK);
         CHECK_EQUAL(p.root_level, want[i].level);
         CHECK_EQUAL(pages_used() - before, want[i].pages);
         CHECK_EQUAL((uint64_t)p.root % (want[i].pages * PAGE_SIZE), 0);
-        CHECK_EQUAL(p.vmid, 7);
+        CHECK_EQUAL(p.space, 7);
         CHECK_EQUAL(p.bits, want[i].bits);
         /* First and last page; nothing behind. */
         uint64_t end = BIT(want[i].bits);
@@ -228,7 +228,7 @@ static void test_errors(void)
     uint64_t page = PAGE_SIZE;
 
     start(64);
-    CHECK(ptab_init(&p, 40, false, 1) == ORD_OK);
+    CHECK(ptab_init(&p, PTAB_TASK, 40, 1) == ORD_OK);
     uint32_t used = pages_used();
     CHECK(ptab_map(&p, 1, pa(0), page, 1) == ORD_BAD_ADDRESS);
     CHECK(ptab_map(&p, 0, pa(1), page, 1) == ORD_BAD_ADDRESS);
@@ -269,7 +269,7 @@ static void test_blocks(void)
     paddr_t to;
 
     start(64);
-    CHECK(ptab_init(&p, 48, false, 1) == ORD_OK);
+    CHECK(ptab_init(&p, PTAB_TASK, 48, 1) == ORD_OK);
     /* 4 KiB .. 2 MiB .. 1 GiB, and down again */
     uint64_t at = 3 * GB1 - MB2 - PAGE_SIZE, size = PAGE_SIZE + MB2 + 2 * GB1 + MB2 + PAGE_SIZE;
     CHECK(ptab_map(&p, at, pa(at), size, PTAB_READ | PTAB_EXEC) == ORD_OK);
@@ -307,7 +307,7 @@ static void test_large(void)
     paddr_t to;
 
     start(64);
-    CHECK(ptab_init(&p, 48, false, 1) == ORD_OK);
+    CHECK(ptab_init(&p, PTAB_TASK, 48, 1) == ORD_OK);
     CHECK(ptab_map(&p, 0, pa(0), BIT(40), PTAB_READ) == ORD_OK);
     expect_count(&p, 1024, 0, 0);
     CHECK(ptab_lookup(&p, BIT(40) - 1, &to, &rights) && to.v == BIT(40) - 1);
@@ -322,7 +322,7 @@ static void test_no_memory(void)
     paddr_t to;
 
     start(5); /* root of 2 pages; 3 tables */
-    CHECK(ptab_init(&p, 40, false, 1) == ORD_OK);
+    CHECK(ptab_init(&p, PTAB_TASK, 40, 1) == ORD_OK);
     /* Needs 2 tables for the first page, one more for the second one. */
     CHECK(ptab_map(&p, MB2 - PAGE_SIZE, pa(0), 2 * PAGE_SIZE, PTAB_READ) == ORD_OK);
     CHECK_EQUAL(pages_used(), 5);
@@ -337,7 +337,7 @@ static void test_no_memory(void)
     CHECK_EQUAL(pages_used(), 5);
     /* No root at all. */
     struct ptab q = {.root = NULL};
-    CHECK(ptab_init(&q, 40, false, 1) == ORD_NO_MEMORY);
+    CHECK(ptab_init(&q, PTAB_TASK, 40, 1) == ORD_NO_MEMORY);
     CHECK_EQUAL(pages_used(), 5);
 }
 
@@ -349,7 +349,7 @@ static void test_split_fault(void)
     uint32_t seen = 0;
 
     fixture_start(1, 1024);
-    CHECK(ptab_init(&p, 40, false, 1) == ORD_OK);
+    CHECK(ptab_init(&p, PTAB_TASK, 40, 1) == ORD_OK);
     CHECK(ptab_map(&p, block, pa(block), block, PTAB_READ | PTAB_WRITE) == ORD_OK);
     CHECK(!ptab_was_split(&p, &seen, block) && !ptab_was_split(&p, &seen, 0));
     CHECK(ptab_unmap(&p, block, PAGE_SIZE) == ORD_OK && p.splits == 2);
@@ -373,7 +373,7 @@ int main(void)
     test_case("no memory half way", test_no_memory);
     test_case("random, 40 bits", test_random_40);
     test_case("random, 48 bits", test_random_48);
-    test_case("random, stage 1", test_random_stage1);
+    test_case("random, own", test_random_own);
     test_case("random, 39 bits", test_random_39);
     test_case("random, too few pages", test_random_poor);
     return 0;

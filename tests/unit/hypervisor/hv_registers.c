@@ -11,6 +11,7 @@
 #include "errata.h"
 #include "gich.h"
 #include "image.h"
+#include "machine.h"
 #include "mmu.h"
 #include "platform.h"
 #include "pool.h"
@@ -116,6 +117,7 @@ struct core *model_core;
 struct core cores[ORD_CORES_MAX];
 uint32_t core_count;
 struct platform platform;
+struct machine machine;
 static uint64_t serror; /* that is let in */
 
 char image_start[IMAGE_MEMORY] __attribute__((aligned(1 << 21)));
@@ -152,7 +154,7 @@ void fpsimd_load(const uint64_t v[64] UNUSED) {}
 void timer_start(struct timer *t UNUSED, uint64_t at UNUSED) {}
 void timer_stop(struct timer *t UNUSED) {}
 void virq_keep(struct irq *i UNUSED) {}
-void arch_irq_deactivate(uint32_t intid UNUSED) {}
+void arch_irq_resume(uint32_t intid UNUSED) {}
 uint64_t arch_irq_control(uint32_t intid UNUSED, uint32_t op UNUSED)
 {
     return 0;
@@ -168,15 +170,6 @@ void refuse(const char *format, ...)
     fprintf(stderr, "refuse: %s\n", format);
     exit(1);
 }
-void vcpu_set_pending(struct vcpu *v, uint32_t intid)
-{
-    if (intid < 32)
-        v->pending_private |= (uint32_t)BIT(intid);
-    else
-        v->pending_spi[intid / 64] |= BIT(intid % 64);
-    v->pending_any = 1;
-}
-
 static struct core core;
 static struct vm vm;
 
@@ -211,6 +204,12 @@ static void start(void)
 
 /* ---- list registers ---- */
 
+static void pend(struct vcpu *v, uint32_t line)
+{
+    arch_vcpu_set_pending(&v->arch, line);
+    v->pending_any = 1;
+}
+
 /* Each interrupt gets one of its own, also if several come in one flush, or one flush follows the other. */
 static void list_registers(void)
 {
@@ -219,25 +218,25 @@ static void list_registers(void)
 
     world_load(&core, &v->arch.world);
     for (unsigned i = 1; i <= 2; i++)
-        vcpu_set_pending(v, i);
+        pend(v, i);
     gich_flush(v);
-    vcpu_set_pending(v, 3);
+    pend(v, 3);
     gich_flush(v);
-    vcpu_set_pending(v, 4);
+    pend(v, 4);
     gich_flush(v);
-    CHECK(!v->pending_private);
+    CHECK(!v->arch.pending_private);
     for (unsigned i = 0; i < LR_COUNT; i++)
         seen |= BIT(*find(lr_names[i]) & 0xff);
     CHECK_EQUAL(seen, BIT(1) | BIT(2) | BIT(3) | BIT(4));
     /* No room: it stays pending, and the hardware says when there is. */
-    vcpu_set_pending(v, 5);
+    pend(v, 5);
     gich_flush(v);
-    CHECK_EQUAL(v->pending_private, BIT(5));
+    CHECK_EQUAL(v->arch.pending_private, BIT(5));
     CHECK(*find("ICH_HCR_EL2") & BIT(1));
     /* One that is there and pending again keeps its place. */
-    vcpu_set_pending(v, 2);
+    pend(v, 2);
     gich_flush(v);
-    CHECK_EQUAL(v->pending_private, BIT(5));
+    CHECK_EQUAL(v->arch.pending_private, BIT(5));
 }
 
 /* What a vCPU has in the list registers comes back with it, and no other has it meanwhile. */
@@ -246,13 +245,13 @@ static void list_registers_switched(void)
     struct vcpu *a = make_vcpu(), *b = make_vcpu();
 
     world_load(&core, &a->arch.world);
-    vcpu_set_pending(a, 1);
-    vcpu_set_pending(a, 2);
+    pend(a, 1);
+    pend(a, 2);
     gich_flush(a);
     world_load(&core, &b->arch.world);
     for (unsigned i = 0; i < LR_COUNT; i++)
         CHECK_EQUAL(*find(lr_names[i]), 0);
-    vcpu_set_pending(b, 3);
+    pend(b, 3);
     gich_flush(b);
     world_load(&core, &a->arch.world);
     CHECK_EQUAL(*find(lr_names[0]) & 0xff, 1);
@@ -418,7 +417,7 @@ static bool repeats(uint64_t midr)
 
 static void errata(void)
 {
-    struct ptab own = {.stage1 = true}, space = {.vmid = 3};
+    struct ptab own = {.kind = PTAB_OWN}, space = {.kind = PTAB_VM, .space = 3};
 
     CHECK(repeats(0x410fd0b0) && repeats(0x413fd0b0)); /* Cortex-A76 r0p0, r3p0 */
     CHECK(!repeats(0x413fd0b1) && !repeats(0x414fd0b1));
@@ -441,7 +440,7 @@ static void errata(void)
 
 static bool mapped(uint64_t at)
 {
-    const struct ptab p = {.root = (uint64_t *)mmu.ttbr0, .bits = 48, .stage1 = true};
+    const struct ptab p = {.root = (uint64_t *)mmu.ttbr0, .bits = 48, .kind = PTAB_OWN};
     paddr_t to;
     unsigned rights;
 
@@ -514,7 +513,7 @@ static void guards(void)
 /* What a device is at stage 2: the guest's own attributes decide, a host task has none. */
 static void devices(void)
 {
-    const struct ptab guest = {.guest = true}, host = {.guest = false};
+    const struct ptab guest = {.kind = PTAB_VM}, host = {.kind = PTAB_TASK};
     const unsigned rights = PTAB_READ | PTAB_WRITE;
 
     CHECK_EQUAL(arch_pte_leaf(&guest, 0x9000000, 3, rights | PTAB_DEVICE) >> 2 & 15, 5); /* Normal-NC */

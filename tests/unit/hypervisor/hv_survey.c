@@ -4,7 +4,7 @@
 #define _GNU_SOURCE /* nftw() */
 #include "fixture.h"
 
-#include "platform.h"
+#include "machine.h"
 #include "string.h"
 #include "tree.h"
 #include <ftw.h>
@@ -24,7 +24,7 @@ static uint32_t trees, accepted;
 
 static void check_accepted(const char *file)
 {
-    const struct range *gic[] = {&platform.gicd, &platform.gicr};
+    const struct range *gic[] = {&machine.gicd, &machine.gicr};
 
     for (int i = 0; i < 2; i++) {
         /* Debian knows no board with more than 48 bits. */
@@ -35,12 +35,12 @@ static void check_accepted(const char *file)
     for (uint32_t i = 0; i < platform.device_count; i++)
         CHECK(platform.device[i].base + platform.device[i].size < BIT(48));
     for (uint32_t i = 0; i < platform.core_count; i++)
-        CHECK(!(platform.mpidr[i] & ~0xff00ffffffull));
+        CHECK(!(platform.hwid[i] & ~0xff00ffffffull));
     for (size_t i = 0; i < ARRAY_SIZE(boards); i++)
         if (!strcmp(file, boards[i].name)) {
             boards[i].seen = true;
-            CHECK_EQUAL(platform.gicd.base, boards[i].gicd);
-            CHECK_EQUAL(platform.gicr.base, boards[i].gicr);
+            CHECK_EQUAL(machine.gicd.base, boards[i].gicd);
+            CHECK_EQUAL(machine.gicr.base, boards[i].gicr);
         }
 }
 
@@ -55,11 +55,12 @@ static int visit(const char *path, const struct stat *s UNUSED, int type, struct
         return 0;
     void *data = file_read(path, &size);
     memset(&platform, 0, sizeof(platform));
-    const char *error = platform_init(data, size);
+    memset(&machine, 0, sizeof(machine));
+    const char *error = machine_discover(data, size);
     trees++;
     if (getenv("SURVEY")) /* for a person */
         printf("%s: %s, gicd %lx gicr %lx, %u ranges, %u kept\n", path + at->base, error ? error : "accepted",
-               platform.gicd.base, platform.gicr.base, platform.ram_count, platform.device_count);
+               machine.gicd.base, machine.gicr.base, platform.ram_count, platform.device_count);
     if (!error) {
         accepted++;
         check_accepted(path + at->base);

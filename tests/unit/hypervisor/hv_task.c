@@ -132,7 +132,7 @@ static void test_memory(void)
     const struct memory high = {~0ull - 16 * PAGE_SIZE + 1, 16 * PAGE_SIZE, false};
 
     fixture_start(1, 1024);
-    CHECK(ptab_init(&space, 40, false, 1) == ORD_OK);
+    CHECK(ptab_init(&space, PTAB_TASK, 40, 1) == ORD_OK);
     platform.ram[0] = (struct range){0x40000000, 64 * PAGE_SIZE};
     platform.ram[1] = (struct range){0x80000000, 64 * PAGE_SIZE};
     platform.ram_count = 2;

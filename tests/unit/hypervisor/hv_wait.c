@@ -246,6 +246,40 @@ static void test_no_clock(void)
     expect_event(ORD_EVENT_INTERRUPTED);
 }
 
+/* clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, ...) alone, and only what is usual in it. */
+static void test_serve(void)
+{
+    static uint64_t time[2];
+    const uint64_t usual[6] = {1, 1, 0x1000};
+    static const uint64_t unusual[][6] = {
+        {0, 1, 0x1000}, {1, 0, 0x1000}, {1, 3, 0x1000}, {1, 1, 0x1008}, {1, 1, 0}};
+
+    start();
+    fake.user = time;
+    fake.user_address = 0x1000;
+    fake.user_size = sizeof(time);
+    time[1] = 5600000;
+    CHECK(!serve_dispatch(context, 115, usual)); /* the guest has not asked for it */
+    context->serve = ORD_SERVE_SLEEP;
+    CHECK(!serve_dispatch(context, 114, usual));
+    for (size_t i = 0; i < ARRAY_SIZE(unusual); i++)
+        CHECK(!serve_dispatch(context, 115, unusual[i]));
+    time[1] = 1000000000;
+    CHECK(!serve_dispatch(context, 115, usual));
+    time[1] = 0;
+    time[0] = BIT(32) + 1;
+    CHECK(!serve_dispatch(context, 115, usual) && !context->wait);
+    time[0] = 0;
+    time[1] = 5600000;
+    context->clock_offset = 100000;
+    CHECK(serve_dispatch(context, 115, (uint64_t[6]){1 | BIT(32), 1 | BIT(32), 0x1000})); /* they are ints */
+    fake.counter = 1499;
+    CHECK(!host());
+    fake.counter = 1500;
+    expect_runs(1, 1500);
+    CHECK(serve_dispatch(context, 115, usual) && !context->wait && context->thread.state == THREAD_READY);
+}
+
 /* Never early, never a tick late, whatever the timebase; against exact arithmetic. */
 static void test_exact(void)
 {
@@ -308,7 +342,7 @@ static int64_t notify_call(uint64_t number, uint64_t channel, uint64_t deadline)
 
 static bool linux_told(void)
 {
-    return atomic_exchange(&vm->vcpu[0]->pending_spi[1], 0ull) == BIT(36);
+    return atomic_exchange(&vm->vcpu[0]->arch.pending[1], 0ull) == BIT(36);
 }
 
 static void signal_guest(void)
@@ -403,6 +437,7 @@ static void test_notify_stop(void)
 
 int main(void)
 {
+    test_case("system calls that are served", test_serve);
     test_case("counter", test_counter);
     test_case("clock", test_clock);
     test_case("far", test_far);

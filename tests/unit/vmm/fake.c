@@ -31,14 +31,14 @@ void fake_bootinfo(struct ord_bootinfo *info, uint32_t core_count, uint64_t ram_
         .gicr_base = 0x80a0000,
         .gicr_size = 0xf60000,
         .gicd_typer = 0x37a0008 | 1u << 17, /* 288 interrupts, with LPIs */
-        .ipa_bits = 40,
+        .space_bits = 40,
         .core_count = core_count,
         .resource_count = 1,
         .resource = {{ram_base, ram_size, ORD_RESOURCE_RAM, ORD_CAP_RAM}},
     };
     for (uint32_t i = 0; i < core_count; i++)
         info->core[i] = (struct ord_core){
-            .mpidr = i, .flags = ORD_BOOTINFO_CORE_ONLINE | (i ? 0 : ORD_BOOTINFO_CORE_BOOT)};
+            .hwid = i, .flags = ORD_BOOTINFO_CORE_ONLINE | (i ? 0 : ORD_BOOTINFO_CORE_BOOT)};
 }
 
 void fake_keep(struct ord_bootinfo *info, uint64_t base, uint64_t size)
@@ -59,7 +59,7 @@ void fake_vm(struct vm *vm, struct ord_bootinfo *info, uint32_t count)
         vm->vcpu[i] = (struct vcpu){.vm = vm,
                                     .index = i,
                                     .core = i,
-                                    .affinity = info->core[i].mpidr,
+                                    .affinity = info->core[i].hwid,
                                     .cap = 100 + i,
                                     .notify_cap = 200 + i,
                                     .state = &fake_states[i],

@@ -59,8 +59,8 @@ static void start(void)
     memset(&boot, 0, sizeof(boot));
     memset(heap, 0, MIB);
     fake_bootinfo(&info, 4, RAM_BASE, RAM_SIZE);
-    info.dtb_base = (uintptr_t)machine;
-    info.dtb_size = machine_size;
+    info.description_base = (uintptr_t)machine;
+    info.description_size = machine_size;
     heap_init((uintptr_t)heap, MIB);
     memset(at(RAM_BASE), 0xee, RAM_SIZE);
 }
@@ -185,8 +185,8 @@ static void reserve(struct range block, struct range node)
     CHECK(parent > 0 && fdt_setprop(fdt, parent, "no-map", NULL, 0) == 0);
     CHECK(fdt_appendprop_u64(fdt, parent, "reg", node.base) == 0 &&
           fdt_appendprop_u64(fdt, parent, "reg", node.size) == 0);
-    info.dtb_base = (uintptr_t)fdt;
-    info.dtb_size = fdt_totalsize(fdt);
+    info.description_base = (uintptr_t)fdt;
+    info.description_size = fdt_totalsize(fdt);
 }
 
 static void check_reserved(struct range block, struct range node)
@@ -208,7 +208,7 @@ static void check_reserved(struct range block, struct range node)
     CHECK(tree_reg(fdt, fdt_parent_offset(fdt, firmware), firmware, 0, &range));
     CHECK(range.base == node.base && range.size == node.size);
     CHECK(range_list_holds(&boot.vm.ram, node)); /* it stays the guest's memory */
-    free(at(info.dtb_base));
+    free(at(info.description_base));
 }
 
 static void test_reserved(void)
@@ -243,7 +243,7 @@ static void test_reserved(void)
     reserve((struct range){0, ~0ull}, behind);
     kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
     CHECK(!run() && fake_logged("no free place for the kernel"));
-    free(at(info.dtb_base));
+    free(at(info.description_base));
 }
 
 /* A task whose program is one page of code, and one of data that is larger than the file. */
@@ -340,7 +340,7 @@ static void test_tasks(void)
     program(RAM_BASE + 30 * MIB);
     task_config(65536);
     CHECK(run() && boot.vm.tasks.memory.base == RAM_BASE + RAM_SIZE - 8 * MIB);
-    free(at(info.dtb_base));
+    free(at(info.description_base));
     /* No place; no ELF file; not in memory that is ours. */
     start();
     kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
@@ -384,7 +384,7 @@ static void test_bad(void)
     module("ramdisk", "", RAM_BASE + 48 * MIB, 4096); /* no piece of 50 MiB on either side */
     CHECK(!run() && fake_logged("no free place for the kernel"));
     start();
-    info.dtb_size = 100;
+    info.description_size = 100;
     kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
     CHECK(!run() && fake_logged("device tree is corrupt"));
     start();

@@ -283,12 +283,12 @@ static void test_padded(const void *machine)
 static void board_info(void)
 {
     start(4, 0, 0x3c000000);
-    info.core[2].mpidr = 0x100;
-    info.core[3].mpidr = 0x101;
+    info.core[2].hwid = 0x100;
+    info.core[3].hwid = 0x101;
     info.gicd_base = 0xf0100000;
     info.gicr_base = 0xf0180000;
     info.gicr_size = 0x80000;
-    info.ipa_bits = 40;
+    info.space_bits = 40;
     fake_keep(&info, 0x40000000, 0x1000000);
     fake_keep(&info, 0xf0100000, 0x10000);
     fake_keep(&info, 0xf0180000, 0x80000);
@@ -380,7 +380,7 @@ static void test_board_cluster(const void *machine)
     CHECK(make(machine, &boot));
     CHECK(node("/cpus/cpu-map/cluster0/core1") >= 0 && node("/cpus/cpu-map/cluster1") < 0);
     board_info();
-    info.core[3].mpidr = 0x102; /* a core that the tree does not have */
+    info.core[3].hwid = 0x102; /* a core that the tree does not have */
     CHECK(!make(machine, &boot) && fake_logged("device tree, cores"));
     board_info();
     fake_keep(&info, 0xfe201000, 0x100); /* both serial ports share a page */
@@ -409,7 +409,7 @@ static void test_damage(const void *machine, uint64_t machine_size)
             else
                 board_info();
             struct range_list list = {0};
-            tree_reserved(damaged, 1ull << info.ipa_bits, &list);
+            tree_reserved(damaged, 1ull << info.space_bits, &list);
             if (tree_find_ppi(damaged, info.gicd_base))
                 usable += make(damaged, &boot);
         }

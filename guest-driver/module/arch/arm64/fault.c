@@ -34,9 +34,9 @@ static bool fault_is_resolvable(u64 esr)
  */
 bool hvd_arch_fault(const struct ord_frame *frame, struct hvd_fault *fault)
 {
-	u64 esr = frame->esr;
+	u64 esr = frame->code;
 
-	fault->address = untagged_addr(frame->far);
+	fault->address = untagged_addr(frame->address);
 	fault->exec = ESR_ELx_EC(esr) == ESR_ELx_EC_IABT_LOW;
 	fault->write = !fault->exec && (esr & ESR_ELx_WNR) && !(esr & ESR_ELx_CM);
 	return fault_is_resolvable(esr) && fault->address < TASK_SIZE_64;

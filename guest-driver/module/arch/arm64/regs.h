@@ -25,8 +25,8 @@ static inline void hvd_arch_note(const struct ord_frame *frame, u32 event, struc
 	bool call = event == ORD_EVENT_SYSCALL;
 
 	entry->pc = frame->pc;
-	entry->number = call ? frame->x[8] : frame->esr;
-	entry->address = call ? frame->x[0] : frame->far;
+	entry->number = call ? frame->x[8] : frame->code;
+	entry->address = call ? frame->x[0] : frame->address;
 	if (call)
 		memcpy(entry->argument, &frame->x[1], sizeof(entry->argument));
 }

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define ARCH_NR_CLOCK_NANOSLEEP 115
