@@ -19,9 +19,10 @@ enum ord_call {
     ORD_CALL_CONSOLE_WRITE = 0,
     /* mem_map(task or vm cap, mem cap, offset, address, size, rights ORD_MEM_*): offset, address and size
      * in multiples of the page. BAD_ADDRESS outside the object, BUSY over a range that the hypervisor
-     * keeps, EXISTS over an existing mapping. Blocks are as large as alignment allows. */
+     * keeps, EXISTS over an existing mapping. Blocks are as large as alignment allows. -> x1 bytes that were
+     * mapped, from the start: nothing else runs on the core meanwhile, so the rest may be for other calls. */
     ORD_CALL_MEM_MAP = 1,
-    /* mem_unmap(task or vm cap, address, size) */
+    /* mem_unmap(task or vm cap, address, size) -> x1 bytes that were done, as mem_map. */
     ORD_CALL_MEM_UNMAP = 2,
     /* vm_create(dst, vPPI INTID of the virtual exception 16..31) */
     ORD_CALL_VM_CREATE = 3,

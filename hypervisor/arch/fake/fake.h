@@ -41,6 +41,7 @@ struct fake {
     /* What happened. */
     uint32_t ptab_flushes;
     uint64_t flush_asid, flush_address, flush_pages;
+    uint32_t ptab_entries; /* that were looked at or made */
     uint32_t flushes;
     uint64_t mem_synced; /* bytes */
     uint32_t routed[1024];

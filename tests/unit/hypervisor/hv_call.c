@@ -122,6 +122,19 @@ static void test_memory(void)
     EXPECT(ORD_BAD_ADDRESS, MEM_UNMAP, ORD_CAP_TASK, at + 1, page);
     EXPECT(ORD_BAD_ADDRESS, MEM_UNMAP, ORD_CAP_TASK, at, ~0ull << 12);
     EXPECT(ORD_OK, MEM_UNMAP, 50, 0, BIT(40));
+    /* A large range in parts. */
+    uint64_t calls = 0;
+    for (uint64_t done = 0; done < GUEST_MEMORY - page; done += me->arch.value, calls++) {
+        EXPECT(ORD_OK, MEM_MAP, 50, ORD_CAP_RAM, page + done, 3 * at + done, GUEST_MEMORY - page - done, 7);
+        CHECK(me->arch.value && me->arch.value % page == 0);
+    }
+    CHECK(calls >= GUEST_MEMORY / page / PTAB_PART);
+    EXPECT(ORD_EXISTS, MEM_MAP, 50, ORD_CAP_RAM, 0, 3 * at, page, 7);
+    CHECK_EQUAL(me->arch.value, 0);
+    EXPECT(ORD_EXISTS, MEM_MAP, 50, ORD_CAP_RAM, 0, 3 * at + GUEST_MEMORY - 2 * page, page, 7);
+    for (uint64_t done = 0; done < GUEST_MEMORY; done += me->arch.value)
+        EXPECT(ORD_OK, MEM_UNMAP, 50, 3 * at + done, GUEST_MEMORY - done);
+    EXPECT(ORD_OK, MEM_MAP, 50, ORD_CAP_RAM, 0, 3 * at, page, 7);
 }
 
 /* What a failed creation leaves behind: nothing, of any kind. */
