@@ -101,14 +101,18 @@ enum ord_call {
      * kernel signals the former two (ORD_HC_NOTIFY_SIGNAL), and takes the latter (ORD_HC_NOTIFY_TAKE), which
      * raises that interrupt whenever it is signalled. */
     ORD_CALL_VM_CHANNEL = 29,
-    ORD_CALL_COUNT = 30,
+    /* vm_firmware(vm cap, first, last): the guest may make these calls of the machine's firmware. BAD_PARAM:
+     * not for a guest (outrider/smccc.h). BAD_STATE: it has vCPUs. NO_MEMORY: ORD_FIRMWARE_RANGES_MAX. */
+    ORD_CALL_VM_FIRMWARE = 30,
+    ORD_CALL_COUNT = 31,
 };
 
-#define ORD_CONSOLE_MAX  256
-#define ORD_SYNC_MAX     (256ull << 10) /* bytes of one mem_sync: nothing else runs on the core meanwhile */
-#define ORD_WATCHDOG_MAX 86400000u
-#define ORD_PERIOD_MIN   1000u
-#define ORD_PERIOD_MAX   1000000u
+#define ORD_CONSOLE_MAX         256
+#define ORD_SYNC_MAX            (256ull << 10) /* bytes of one mem_sync: nothing else runs on the core meanwhile */
+#define ORD_WATCHDOG_MAX        86400000u
+#define ORD_FIRMWARE_RANGES_MAX 16u /* of a VM */
+#define ORD_PERIOD_MIN          1000u
+#define ORD_PERIOD_MAX          1000000u
 
 /* Rights to a notification. With BIT(n), only bit n can be signalled. */
 #define ORD_NOTIFY_SIGNAL (1u << 0)

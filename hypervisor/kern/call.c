@@ -285,6 +285,14 @@ static status_t do_vm_watchdog(struct thread *t, const uint64_t arg[6], uint64_t
     return vm ? vm_watchdog(vm, arg[1]) : ORD_BAD_CAP;
 }
 
+static status_t do_vm_firmware(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
+                               bool *block UNUSED)
+{
+    struct vm *vm = object(t, arg[0], CAP_VM);
+
+    return vm ? vm_firmware(vm, arg[1], arg[2]) : ORD_BAD_CAP;
+}
+
 static status_t do_thread_exit(struct thread *t, const uint64_t arg[6] UNUSED, uint64_t *value UNUSED,
                                bool *block)
 {
@@ -418,6 +426,7 @@ static handler *const table[ORD_CALL_COUNT] = {
     [ORD_CALL_IRQ_NOTIFY] = do_irq_notify,
     [ORD_CALL_IRQ_ACK] = do_irq_ack,
     [ORD_CALL_VM_CHANNEL] = do_vm_channel,
+    [ORD_CALL_VM_FIRMWARE] = do_vm_firmware,
 };
 
 void call_dispatch(struct thread *t, uint64_t number, const uint64_t arg[6])

@@ -395,6 +395,77 @@ static bool unaligned(void)
 	return ok;
 }
 
+/* ---- calls of the machine's firmware ---- */
+
+static unsigned long given, refused;
+module_param(given, ulong, 0444);
+MODULE_PARM_DESC(given, "call that the configuration gives to the guest; tests/guest/firmware.S answers it");
+module_param(refused, ulong, 0444);
+MODULE_PARM_DESC(refused, "one that it does not");
+
+#define SMCCC_ARCH_FEATURES 0x80000001ul
+#define WORKAROUND_1        0x80008000ul /* given, too */
+#define WORKAROUND_2        0x80007ffful
+#define EL3                 (3ul << 2) /* as CurrentEL reads there */
+#define REGISTERS           18
+
+/* All registers that a call may change, by either instruction. */
+#define FIRMWARE_CALL(instruction, x)                                                                      \
+	({                                                                                                 \
+		register u64 *at_ asm("x19") = (x);                                                        \
+		asm volatile("ldp x0, x1, [%0]\n\tldp x2, x3, [%0, #16]\n\tldp x4, x5, [%0, #32]\n\t"      \
+			     "ldp x6, x7, [%0, #48]\n\tldp x8, x9, [%0, #64]\n\tldp x10, x11, [%0, #80]"   \
+			     "\n\tldp x12, x13, [%0, #96]\n\tldp x14, x15, [%0, #112]\n\t"                 \
+			     "ldp x16, x17, [%0, #128]\n\t" instruction " #0\n\tstp x0, x1, [%0]\n\t"      \
+			     "stp x2, x3, [%0, #16]\n\tstp x4, x5, [%0, #32]\n\tstp x6, x7, [%0, #48]\n\t" \
+			     "stp x8, x9, [%0, #64]\n\tstp x10, x11, [%0, #80]\n\tstp x12, x13, "          \
+			     "[%0, #96]\n\tstp x14, x15, [%0, #112]\n\tstp x16, x17, [%0, #128]"           \
+			     :                                                                             \
+			     : "r"(at_)                                                                    \
+			     : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11",   \
+			       "x12", "x13", "x14", "x15", "x16", "x17", "memory");                        \
+	})
+
+static void firmware_call(bool smc, u64 function, u64 x[REGISTERS])
+{
+	unsigned int i;
+
+	x[0] = function;
+	for (i = 1; i < REGISTERS; i++)
+		x[i] = 0x1000 + i;
+	if (function == SMCCC_ARCH_FEATURES)
+		x[1] = smc ? WORKAROUND_1 : WORKAROUND_2;
+	if (smc)
+		FIRMWARE_CALL("smc", x);
+	else
+		FIRMWARE_CALL("hvc", x);
+}
+
+/* What is given reaches EL3 with all registers and brings them back; what is not is unknown. */
+static bool firmware(void)
+{
+	u64 x[REGISTERS];
+	unsigned int i, smc;
+	bool ok = given && refused;
+
+	for (smc = 0; smc < 2; smc++) {
+		firmware_call(smc, given, x);
+		EXPECT("a given call: exception level", x[0], EL3);
+		for (i = 1; i < REGISTERS; i++)
+			EXPECT("a given call: register", x[i], ~(0x1000ull + i));
+		firmware_call(smc, refused, x);
+		EXPECT("a refused call", x[0], -1ull);
+		for (i = 1; i < REGISTERS; i++)
+			EXPECT("a refused call: register", x[i], 0x1000ull + i);
+	}
+	/* The firmware says that it has both, but one of them is not the guest's. */
+	firmware_call(true, SMCCC_ARCH_FEATURES, x);
+	EXPECT("a feature that is given", x[0], 0x10001);
+	firmware_call(false, SMCCC_ARCH_FEATURES, x);
+	EXPECT("a feature that is not", (u32)x[0], (u32)-1);
+	return ok;
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -405,6 +476,7 @@ static const struct {
 	{ "storm", storm },
 	{ "addresses", addresses },
 	{ "unaligned", unaligned },
+	{ "firmware", firmware },
 };
 
 static int __init attack_init(void)

@@ -90,6 +90,11 @@ status_t call_vm_stop(uint64_t vm)
     return svc4(ORD_CALL_VM_STOP, vm, 0, 0, 0);
 }
 
+status_t call_vm_firmware(uint64_t vm, uint64_t first, uint64_t last)
+{
+    return svc4(ORD_CALL_VM_FIRMWARE, vm, first, last, 0);
+}
+
 status_t call_vm_watchdog(uint64_t vm, uint64_t milliseconds)
 {
     return svc4(ORD_CALL_VM_WATCHDOG, vm, milliseconds, 0, 0);
