@@ -2,6 +2,7 @@
 #include <string.h>
 #include "boot.h"
 #include "call.h"
+#include "firmware.h"
 #include "heap.h"
 #include "log.h"
 
@@ -199,7 +200,7 @@ bool boot_make_vm(struct boot *boot)
     }
     if (!plan_tasks(boot))
         return false;
-    if (!vm_create(vm) || !check_gic(boot) || !make_tree(boot) || !vm_create_vcpus(vm))
+    if (!vm_create(vm) || !check_gic(boot) || !make_tree(boot) || !firmware_allow(vm) || !vm_create_vcpus(vm))
         return false;
     gic_init(vm, boot->info->gicd_typer, boot->info->gicd_base, boot->info->gicr_base);
     if (!tasks_make(vm, boot->machine))

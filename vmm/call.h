@@ -30,6 +30,7 @@ status_t call_vm_create(uint64_t dst, uint64_t intid) MUST_CHECK;
 status_t call_vm_add_core(uint64_t vm, uint64_t core, uint64_t priority_limit, uint64_t budget,
                           uint64_t period) MUST_CHECK;
 status_t call_vm_stop(uint64_t vm);
+status_t call_vm_firmware(uint64_t vm, uint64_t first, uint64_t last) MUST_CHECK;
 status_t call_vm_watchdog(uint64_t vm, uint64_t milliseconds) MUST_CHECK;
 status_t call_thread_create(uint64_t dst, void (*entry)(void *), void *stack_top, void *argument,
                             uint64_t core, uint64_t priority) MUST_CHECK;

@@ -2,6 +2,7 @@
 #include <libfdt.h>
 #include <string.h>
 #include "config_parse.h"
+#include "firmware.h"
 #include "tree.h"
 
 uint32_t config_cores_online(const struct ord_bootinfo *boot, uint32_t flags)
@@ -205,6 +206,26 @@ static bool parse_hide(struct parse *p, const char *name, const void *value, int
     return true;
 }
 
+static bool parse_firmware_calls(struct parse *p, const char *name, const void *value, int size)
+{
+    const fdt32_t *cells = value;
+
+    if (size <= 0 || size % 8)
+        return FAIL(
+            p, "%s must be pairs of function numbers, first and last, such as <0x82000010 0x8200001f>", name);
+    p->config->firmware_count = 0;
+    if (size / 8 > (int)ORD_FIRMWARE_RANGES_MAX)
+        return FAIL(p, "%s has %d ranges; up to %u fit", name, size / 8, ORD_FIRMWARE_RANGES_MAX);
+    for (int i = 0; i < size / 8; i++) {
+        uint32_t first = fdt32_ld(cells + 2 * i), last = fdt32_ld(cells + 2 * i + 1);
+        const char *why = firmware_refused(first, last);
+        if (why)
+            return FAIL(p, "%s: 0x%x to 0x%x: %s", name, first, last, why);
+        p->config->firmware[p->config->firmware_count++] = (struct config_firmware){first, last};
+    }
+    return true;
+}
+
 static bool parse_compatible(struct parse *p, const char *name, const void *value, int size)
 {
     return true; /* checked before all others */
@@ -227,6 +248,7 @@ static const struct {
     {"shared-cores", parse_shared_cores},
     {"budget", parse_budget},
     {"period", parse_period},
+    {"firmware-calls", parse_firmware_calls},
 };
 #define PROPERTY_COUNT (sizeof(properties) / sizeof(properties[0]))
 

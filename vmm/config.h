@@ -40,6 +40,11 @@ struct config_channel {
 };
 #define CONFIG_LINUX ~0u
 
+/* Calls of the machine's firmware, first to last. */
+struct config_firmware {
+    uint32_t first, last;
+};
+
 struct config {
     uint32_t host_cores;     /* bit per core index of the boot information */
     uint32_t guest_cores;    /* never empty after a successful parse */
@@ -50,6 +55,8 @@ struct config {
     uint32_t watchdog; /* seconds; 0: none */
     const char *hide;  /* in the blob: hide_size bytes of NUL-terminated paths */
     uint32_t hide_size;
+    uint32_t firmware_count;
+    struct config_firmware firmware[ORD_FIRMWARE_RANGES_MAX];
     uint32_t task_count, channel_count;
     struct config_task task[CONFIG_TASKS_MAX];
     struct config_channel channel[CONFIG_CHANNELS_MAX];

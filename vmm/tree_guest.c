@@ -233,6 +233,8 @@ static int add_outrider(struct vm *vm, void *fdt)
     TREE_TRY(node);
     TREE_TRY(fdt_setprop_string(fdt, node, "compatible", "outrider,detach-1.0"));
     TREE_TRY(fdt_setprop_string(fdt, node, "method", "hvc"));
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        TREE_TRY(fdt_appendprop_u64(fdt, node, "vcpus", vm->vcpu[i].affinity));
     return add_interrupt(vm, fdt, node, 1, vm->vppi - 16);
 }
 

@@ -21,9 +21,10 @@ enum ord_call {
     ORD_CALL_CONSOLE_WRITE = 0,
     /* mem_map(task or vm cap, mem cap, offset, address, size, rights ORD_MEM_*): offset, address and size
      * in multiples of the page. BAD_ADDRESS outside the object, BUSY over a range that the hypervisor
-     * keeps, EXISTS over an existing mapping. Blocks are as large as alignment allows. */
+     * keeps, EXISTS over an existing mapping. Blocks are as large as alignment allows. -> x1 bytes that were
+     * mapped, from the start: nothing else runs on the core meanwhile, so the rest may be for other calls. */
     ORD_CALL_MEM_MAP = 1,
-    /* mem_unmap(task or vm cap, address, size) */
+    /* mem_unmap(task or vm cap, address, size) -> x1 bytes that were done, as mem_map. */
     ORD_CALL_MEM_UNMAP = 2,
     /* vm_create(dst, line of the virtual exception, ORD_EXCEPTION_FIRST..LAST) */
     ORD_CALL_VM_CREATE = 3,
@@ -102,14 +103,18 @@ enum ord_call {
      * kernel signals the former two (ORD_HC_NOTIFY_SIGNAL), and takes the latter (ORD_HC_NOTIFY_TAKE), which
      * raises that interrupt whenever it is signalled. */
     ORD_CALL_VM_CHANNEL = 29,
-    ORD_CALL_COUNT = 30,
+    /* vm_firmware(vm cap, first, last): the guest may make these calls of the machine's firmware. BAD_PARAM:
+     * not for a guest (outrider/smccc.h). BAD_STATE: it has vCPUs. NO_MEMORY: ORD_FIRMWARE_RANGES_MAX. */
+    ORD_CALL_VM_FIRMWARE = 30,
+    ORD_CALL_COUNT = 31,
 };
 
-#define ORD_CONSOLE_MAX  256
-#define ORD_SYNC_MAX     (256ull << 10) /* bytes of one mem_sync: nothing else runs on the core meanwhile */
-#define ORD_WATCHDOG_MAX 86400000u
-#define ORD_PERIOD_MIN   1000u
-#define ORD_PERIOD_MAX   1000000u
+#define ORD_CONSOLE_MAX         256
+#define ORD_SYNC_MAX            (256ull << 10) /* bytes of one mem_sync: nothing else runs on the core meanwhile */
+#define ORD_WATCHDOG_MAX        86400000u
+#define ORD_FIRMWARE_RANGES_MAX 16u /* of a VM */
+#define ORD_PERIOD_MIN          1000u
+#define ORD_PERIOD_MAX          1000000u
 
 /* Rights to a notification. With BIT(n), only bit n can be signalled. */
 #define ORD_NOTIFY_SIGNAL (1u << 0)

@@ -19,14 +19,8 @@ static u64 debug_seed; /* 0: off */
 static atomic64_t debug_steps;
 static atomic_t debug_met[HVD_POINT_COUNT];
 
-static const char *const debug_names[HVD_POINT_COUNT] = {
-	[HVD_POINT_PUBLISH] = "publish", [HVD_POINT_QUEUE] = "queue",       [HVD_POINT_WORK] = "work",
-	[HVD_POINT_RUN] = "run",         [HVD_POINT_CAPTURED] = "captured", [HVD_POINT_RAN] = "ran",
-	[HVD_POINT_WAIT] = "wait",       [HVD_POINT_SLEEP] = "sleep",       [HVD_POINT_RECALL] = "recall",
-	[HVD_POINT_EVENT] = "event",     [HVD_POINT_RETURN] = "return",     [HVD_POINT_ARM] = "arm",
-	[HVD_POINT_TIMER] = "timer",     [HVD_POINT_CHASE] = "chase",       [HVD_POINT_IRQ] = "irq",
-	[HVD_POINT_END] = "end",         [HVD_POINT_ENDED] = "ended",       [HVD_POINT_RELEASE] = "release",
-};
+#define DEBUG_NAME(name, text) text,
+static const char *const debug_names[HVD_POINT_COUNT] = { HVD_POINTS(DEBUG_NAME) };
 
 /* splitmix64: the n-th delay depends on the seed and n alone. */
 static u64 debug_random(void)

@@ -10,28 +10,29 @@
 #include <linux/jump_label.h>
 #include <linux/types.h>
 
-/* In the order in which a thread meets them. */
-enum hvd_point {
-	HVD_POINT_PUBLISH,  /* a new thread can be found, its timer is not armed */
-	HVD_POINT_QUEUE,    /* about to queue the work */
-	HVD_POINT_WORK,     /* the work runs, QUEUED is still set */
-	HVD_POINT_CAPTURED, /* registers are in the frame, state is not set */
-	HVD_POINT_RUN,      /* state is set, signals were looked at; RUN was not called */
-	HVD_POINT_RAN,      /* RUN was called, the event word was not looked at */
-	HVD_POINT_WAIT,     /* wait word and task state are set, the event word was not looked at */
-	HVD_POINT_SLEEP,    /* nothing was there: going to sleep */
-	HVD_POINT_RECALL,   /* a signal was seen, RECALL was not called */
-	HVD_POINT_EVENT,    /* the event was seen, registers are not back */
-	HVD_POINT_RETURN,   /* registers are back, the timer is not armed */
-	HVD_POINT_ARM,      /* state was set, not looked whether the timer is armed */
-	HVD_POINT_TIMER,    /* the re-capture timer has expired, has not taken the lock */
-	HVD_POINT_CHASE,    /* the chase has come, has not taken the lock */
-	HVD_POINT_IRQ,      /* an event's bit was taken, its thread was not found */
-	HVD_POINT_END,      /* ENDED is set, the context is there */
-	HVD_POINT_ENDED,    /* the context is destroyed, the ASID is pinned */
-	HVD_POINT_RELEASE,  /* no reference is left */
-	HVD_POINT_COUNT,
-};
+/* In the order in which a thread meets them, with the names that tests know. */
+#define HVD_POINTS(X)                                                                                    \
+	X(PUBLISH, "publish")   /* a new thread can be found, its timer is not armed */                  \
+	X(QUEUE, "queue")       /* about to queue the work */                                            \
+	X(WORK, "work")         /* the work runs, QUEUED is still set */                                 \
+	X(CAPTURED, "captured") /* registers are in the frame, state is not set */                       \
+	X(RUN, "run")           /* state is set, signals were looked at; RUN was not called */           \
+	X(RAN, "ran")           /* RUN was called, the event word was not looked at */                   \
+	X(WAIT, "wait")         /* wait word and task state are set, the event word was not looked at */ \
+	X(SLEEP, "sleep")       /* nothing was there: going to sleep */                                  \
+	X(RECALL, "recall")     /* a signal was seen, RECALL was not called */                           \
+	X(EVENT, "event")       /* the event was seen, registers are not back */                         \
+	X(RETURN, "return")     /* registers are back, the timer is not armed */                         \
+	X(ARM, "arm")           /* state was set, not looked whether the timer is armed */               \
+	X(TIMER, "timer")       /* the re-capture timer has expired, has not taken the lock */           \
+	X(CHASE, "chase")       /* the chase has come, has not taken the lock */                         \
+	X(IRQ, "irq")           /* an event's bit was taken, its thread was not found */                 \
+	X(END, "end")           /* ENDED is set, the context is there */                                 \
+	X(ENDED, "ended")       /* the context is destroyed, the ASID is pinned */                       \
+	X(RELEASE, "release")   /* no reference is left */
+
+#define HVD_POINT_ENUM(name, text) HVD_POINT_##name,
+enum hvd_point { HVD_POINTS(HVD_POINT_ENUM) HVD_POINT_COUNT };
 
 DECLARE_STATIC_KEY_FALSE(hvd_debug_key);
 void hvd_debug_delay(enum hvd_point point, bool may_sleep);

@@ -61,7 +61,7 @@ static irqreturn_t event_interrupt(int irq, void *data)
  * @frame: current's
  *
  * The caller has set the task's state before, and needs a full barrier after this, before it looks at the
- * event word. Linux numbers its CPUs as the device tree lists them, which is the order of the VM's vCPUs.
+ * event word.
  */
 void hvd_event_wait_prepare(struct ord_frame *frame)
 {
@@ -72,7 +72,7 @@ void hvd_event_wait_prepare(struct ord_frame *frame)
 	cpu = smp_processor_id();
 	if (!cpu_active(cpu))
 		cpu = cpumask_any(cpu_active_mask);
-	WRITE_ONCE(frame->wait_cpu, cpu);
+	WRITE_ONCE(frame->wait_cpu, hvd_arch_event_vcpu[cpu]);
 	WRITE_ONCE(frame->wait, 1);
 	preempt_enable();
 }
@@ -95,14 +95,14 @@ static int event_cpu_online(unsigned int cpu)
 /* On the CPU that goes away. Whoever waits for its interrupt wakes up, and waits for another one's. */
 static int event_cpu_offline(unsigned int cpu)
 {
+	u32 id, vcpu = hvd_arch_event_vcpu[cpu];
 	struct hvd_thread *t;
-	u32 id;
 
 	hvd_arch_event_disable();
 	rcu_read_lock();
 	for (id = 0; id < ORD_CONTEXT_MAX; id++) {
 		t = rcu_dereference(hvd_contexts[id]);
-		if (t && READ_ONCE(t->frame->wait) && READ_ONCE(t->frame->wait_cpu) == cpu)
+		if (t && READ_ONCE(t->frame->wait) && READ_ONCE(t->frame->wait_cpu) == vcpu)
 			wake_up_process(t->task);
 	}
 	rcu_read_unlock();

@@ -77,6 +77,8 @@ extern char hvd_arch_seccomp[]; /* not in every kernel */
 /* event.c: the virtual exception */
 int hvd_arch_event_init(struct platform_device *pdev, irq_handler_t handler);
 void hvd_arch_event_exit(void);
+extern u32 hvd_arch_event_vcpu[]; /* by Linux's number of a CPU: the hypervisor's; set when it is enabled
+				     there */
 void hvd_arch_event_enable(void); /* on this CPU */
 void hvd_arch_event_disable(void);
 

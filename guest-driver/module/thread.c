@@ -131,24 +131,6 @@ void hvd_thread_changed(void)
 }
 
 /**
- * hvd_thread_any_exits() - is there a thread whose core will be free in a moment?
- */
-bool hvd_thread_any_exits(void)
-{
-	struct hvd_thread *t;
-	bool any = false;
-	u32 id;
-
-	rcu_read_lock();
-	for (id = 0; id < ORD_CONTEXT_MAX && !any; id++) {
-		t = rcu_dereference(hvd_contexts[id]);
-		any = t && (READ_ONCE(t->task->flags) & PF_EXITING);
-	}
-	rcu_read_unlock();
-	return any;
-}
-
-/**
  * hvd_thread_record() - describe a thread for a program
  * @t: with a reference, in an RCU read-side section, or current's own
  * @record: result; tid and tgid as the thread's own pid namespace has them

@@ -155,12 +155,30 @@ int hvd_thread_publish(struct hvd_thread *t);
 void hvd_thread_unpublish(struct hvd_thread *t);
 void hvd_thread_watch(struct work_struct *work);
 void hvd_thread_changed(void);
-bool hvd_thread_any_exits(void);
 void hvd_thread_wake(struct hvd_thread *t);
 void hvd_thread_record(struct hvd_thread *t, struct ord_ioc_thread *record);
 void hvd_thread_check_group(void);
 int hvd_thread_init(void);
 void hvd_thread_exit(void);
+
+/**
+ * hvd_thread_any() - is there a thread of a context that is so?
+ * @is: asked in an RCU read-side section
+ */
+static __always_inline bool hvd_thread_any(bool (*is)(const struct hvd_thread *t))
+{
+	const struct hvd_thread *t;
+	bool any = false;
+	u32 id;
+
+	rcu_read_lock();
+	for (id = 0; id < ORD_CONTEXT_MAX && !any; id++) {
+		t = rcu_dereference(hvd_contexts[id]);
+		any = t && is(t);
+	}
+	rcu_read_unlock();
+	return any;
+}
 
 /* thread_start.c */
 int hvd_thread_start(struct hvd_file *file, struct task_struct *task, const struct hvd_identity *identity,

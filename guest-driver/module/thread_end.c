@@ -122,19 +122,9 @@ void hvd_thread_park_end(struct hvd_thread *t)
 		thread_finish(t, queued);
 }
 
-static bool thread_any_detached(void)
+static bool thread_is_detached(const struct hvd_thread *t)
 {
-	struct hvd_thread *t;
-	bool any = false;
-	u32 id;
-
-	rcu_read_lock();
-	for (id = 0; id < ORD_CONTEXT_MAX && !any; id++) {
-		t = rcu_dereference(hvd_contexts[id]);
-		any = t && READ_ONCE(t->state) == ORD_THREAD_DETACHED;
-	}
-	rcu_read_unlock();
-	return any;
+	return READ_ONCE(t->state) == ORD_THREAD_DETACHED;
 }
 
 /**
@@ -151,11 +141,11 @@ void hvd_thread_stop_all(void)
 	WRITE_ONCE(hvd_stopping, true);
 	smp_mb(); /* pairs with park_run(): either it sees this, or its state is seen here */
 
-	for (tries = 0; tries < 200 && thread_any_detached(); tries++) {
+	for (tries = 0; tries < 200 && hvd_thread_any(thread_is_detached); tries++) {
 		rcu_read_lock();
 		for (id = 0; id < ORD_CONTEXT_MAX; id++) {
 			t = rcu_dereference(hvd_contexts[id]);
-			if (!t || READ_ONCE(t->state) != ORD_THREAD_DETACHED)
+			if (!t || !thread_is_detached(t))
 				continue;
 			if (tries > 100) /* its thread does not get to run: do it here */
 				hvd_call_recall(t->context);

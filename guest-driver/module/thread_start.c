@@ -57,6 +57,12 @@ static int thread_create_context(struct hvd_thread *t, u32 core)
 	return err;
 }
 
+/* Its core will be free in a moment. */
+static bool thread_exits(const struct hvd_thread *t)
+{
+	return READ_ONCE(t->task->flags) & PF_EXITING;
+}
+
 /*
  * A thread that is joined has told so before it gets to its exit probe, and so may still hold the core that
  * its successor wants: wait for it.
@@ -66,7 +72,7 @@ static int thread_create_context_wait(struct hvd_thread *t, u32 core)
 	int err, tries;
 
 	for (tries = 0; tries < THREAD_EXIT_TRIES; tries++) {
-		bool exits = hvd_thread_any_exits(); /* asked first, or it might be gone in between */
+		bool exits = hvd_thread_any(thread_exits); /* asked first, or it might be gone in between */
 
 		err = thread_create_context(t, core);
 		if ((err != -EBUSY && err != -ENOSPC) || !exits || fatal_signal_pending(current))

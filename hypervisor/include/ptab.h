@@ -49,6 +49,16 @@ status_t ptab_map(struct ptab *p, uint64_t at, paddr_t to, uint64_t size, unsign
 /* Unmaps; ranges that are not mapped are skipped, blocks are split. The caller flushes. */
 status_t ptab_unmap(struct ptab *p, uint64_t at, uint64_t size) MUST_CHECK;
 
+/*
+ * The same for a range that somebody else has chosen: they do a part of it, so much that PTAB_PART entries
+ * are looked at or written, and *done is its size: all of it, if it is `size`, and never 0. EXISTS may be
+ * about what lies a little behind that part: as many entries are looked at.
+ */
+#define PTAB_PART 512
+status_t ptab_map_part(struct ptab *p, uint64_t at, paddr_t to, uint64_t size, unsigned rights,
+                       uint64_t *done) MUST_CHECK;
+status_t ptab_unmap_part(struct ptab *p, uint64_t at, uint64_t size, uint64_t *done) MUST_CHECK;
+
 /* Translates; false if not mapped. */
 bool ptab_lookup(const struct ptab *p, uint64_t at, paddr_t *to, unsigned *rights);
 

@@ -86,9 +86,10 @@ void task_return_object(struct task *t);
 /* Copies from / to a task's memory. BAD_ADDRESS if a page is not mapped (readable / writable). */
 status_t task_copy_in(const struct task *t, void *dst, uint64_t src, size_t n) MUST_CHECK;
 
-/* Maps part of a memory object into a space, checking bounds, rights and what is kept. */
+/* Maps part of a memory object into a space, checking bounds, rights and what is kept; *done bytes of it, as
+ * ptab_map_part(). */
 status_t memory_map(const struct memory *m, uint32_t cap_rights, struct ptab *space, uint64_t offset,
-                    uint64_t at, uint64_t size, uint32_t rights) MUST_CHECK;
+                    uint64_t at, uint64_t size, uint32_t rights, uint64_t *done) MUST_CHECK;
 
 /* A physical range that no task may map. */
 void memory_keep(uint64_t base, uint64_t size);

@@ -12,6 +12,11 @@
 
 struct irq;
 
+/* Calls of the machine's firmware, by the architecture's numbers. */
+struct firmware_range {
+    uint32_t first, last;
+};
+
 struct vm {
     struct ptab ptab;
     struct spinlock lock; /* creation: vCPUs, cores, contexts, event page */
@@ -33,6 +38,8 @@ struct vm {
     uint8_t irq_priority[ARCH_LINE_LIMIT];
     struct irq *irq[ARCH_LINE_LIMIT]; /* by virtual line: the interrupt object behind it, or NULL */
     struct channel channel[ORD_CHANNELS_MAX];
+    struct firmware_range firmware[ORD_FIRMWARE_RANGES_MAX]; /* fixed once there is a vCPU */
+    uint32_t firmware_count;
 };
 
 /* Of all VMs' irq[], and of who has the interrupts behind it: one interrupt may be wanted by two VMs. Inside
@@ -60,6 +67,11 @@ status_t vm_take_guest_core(struct vm *vm, uint32_t core) MUST_CHECK;
 void vm_report(struct vm *vm);
 /* BAD_PARAM: more than ORD_WATCHDOG_MAX. */
 status_t vm_watchdog(struct vm *vm, uint64_t milliseconds) MUST_CHECK;
+/* The guest may make the firmware calls `first` to `last`. BAD_PARAM: not for a guest. BAD_STATE: there is a
+ * vCPU. NO_MEMORY. */
+status_t vm_firmware(struct vm *vm, uint64_t first, uint64_t last) MUST_CHECK;
+/* Whether it may. */
+bool vm_firmware_allowed(const struct vm *vm, uint32_t function);
 /* Stops all detached threads for good. */
 void vm_stop(struct vm *vm);
 

@@ -48,8 +48,7 @@ static struct ptab *space(struct thread *t, uint64_t slot)
     return task ? &task->ptab : vm ? &vm->ptab : NULL;
 }
 
-static status_t do_mem_map(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
-                           bool *block UNUSED)
+static status_t do_mem_map(struct thread *t, const uint64_t arg[6], uint64_t *value, bool *block UNUSED)
 {
     uint32_t rights;
     struct ptab *p = space(t, arg[0]);
@@ -59,15 +58,14 @@ static status_t do_mem_map(struct thread *t, const uint64_t arg[6], uint64_t *va
         return ORD_BAD_CAP;
     if (!arg[5] || arg[5] >> 4)
         return ORD_BAD_PARAM;
-    return memory_map(m, rights, p, arg[2], arg[3], arg[4], (uint32_t)arg[5]);
+    return memory_map(m, rights, p, arg[2], arg[3], arg[4], (uint32_t)arg[5], value);
 }
 
-static status_t do_mem_unmap(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
-                             bool *block UNUSED)
+static status_t do_mem_unmap(struct thread *t, const uint64_t arg[6], uint64_t *value, bool *block UNUSED)
 {
     struct ptab *p = space(t, arg[0]);
 
-    return p ? ptab_unmap(p, arg[1], arg[2]) : ORD_BAD_CAP;
+    return p ? ptab_unmap_part(p, arg[1], arg[2], value) : ORD_BAD_CAP;
 }
 
 static status_t do_vm_create(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
@@ -287,6 +285,14 @@ static status_t do_vm_watchdog(struct thread *t, const uint64_t arg[6], uint64_t
     return vm ? vm_watchdog(vm, arg[1]) : ORD_BAD_CAP;
 }
 
+static status_t do_vm_firmware(struct thread *t, const uint64_t arg[6], uint64_t *value UNUSED,
+                               bool *block UNUSED)
+{
+    struct vm *vm = object(t, arg[0], CAP_VM);
+
+    return vm ? vm_firmware(vm, arg[1], arg[2]) : ORD_BAD_CAP;
+}
+
 static status_t do_thread_exit(struct thread *t, const uint64_t arg[6] UNUSED, uint64_t *value UNUSED,
                                bool *block)
 {
@@ -420,6 +426,7 @@ static handler *const table[ORD_CALL_COUNT] = {
     [ORD_CALL_IRQ_NOTIFY] = do_irq_notify,
     [ORD_CALL_IRQ_ACK] = do_irq_ack,
     [ORD_CALL_VM_CHANNEL] = do_vm_channel,
+    [ORD_CALL_VM_FIRMWARE] = do_vm_firmware,
 };
 
 void call_dispatch(struct thread *t, uint64_t number, const uint64_t arg[6])
@@ -430,5 +437,5 @@ void call_dispatch(struct thread *t, uint64_t number, const uint64_t arg[6])
     status_t s = h ? h(t, arg, &value, &block) : ORD_NOT_SUPPORTED;
 
     if (!block)
-        arch_thread_result(t, s, value);
+        arch_thread_result(t, s, s == ORD_OK ? value : 0);
 }

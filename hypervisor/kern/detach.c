@@ -134,13 +134,17 @@ static void settle(struct vm *vm, struct context *c)
     }
 }
 
-static status_t close_context(struct vm *vm, struct context *c)
+/* The context, if it does not run: nobody runs it until it is idle again, or gone. With vm->lock held. */
+static status_t close_context(struct vm *vm, uint64_t id, struct context **out)
 {
-    if (!c->taken)
+    struct context *c = context_find(vm, id);
+
+    if (!c || !c->taken)
         return ORD_BAD_CAP;
     if (!context_change(c, CONTEXT_IDLE, CONTEXT_CLOSED))
         return ORD_BUSY;
     settle(vm, c);
+    *out = c;
     return ORD_OK;
 }
 
@@ -158,12 +162,10 @@ status_t detach_grant(struct vm *vm, uint64_t id, uint64_t vline)
 
 status_t detach_destroy(struct vm *vm, uint64_t id)
 {
-    status_t s = ORD_BAD_CAP;
+    struct context *c;
 
     spin_lock(&vm->lock);
-    struct context *c = context_find(vm, id);
-    if (c)
-        s = close_context(vm, c);
+    status_t s = close_context(vm, id, &c);
     if (s == ORD_OK) {
         grant_revoke_all(c);
         settle(vm, c); /* the last one may be in its mailbox */
@@ -177,12 +179,10 @@ status_t detach_destroy(struct vm *vm, uint64_t id)
 
 status_t detach_set(struct vm *vm, uint64_t id, uint64_t core, uint64_t prio)
 {
-    status_t s = ORD_BAD_CAP;
+    struct context *c;
 
     spin_lock(&vm->lock);
-    struct context *c = context_find(vm, id);
-    if (c)
-        s = close_context(vm, c);
+    status_t s = close_context(vm, id, &c);
     if (s == ORD_OK) {
         struct core *old = c->thread.core, *on = old;
         if (core != ORD_CORE_ANY && core != old->index)

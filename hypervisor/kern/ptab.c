@@ -7,6 +7,17 @@
 
 #define ENTRIES 512u
 
+/*
+ * How much of a range is left to be done, in entries looked at or written: who serves somebody else does so
+ * many, and leaves the rest for the next call. At each level one is done in any case, so that it goes on.
+ */
+struct part {
+    int64_t entries;
+    uint64_t done; /* bytes */
+};
+#define NEW_TABLE   64 /* entries' worth of work: zeroed, made visible */
+#define SPLIT_TABLE (int64_t) ENTRIES
+
 static uint64_t level_size(unsigned level)
 {
     return PAGE_SIZE << (9 * (3 - level));
@@ -49,7 +60,7 @@ void ptab_free(struct ptab *p)
 }
 
 /* The table below *entry; makes one or splits a block if needed. NULL: no memory. */
-static uint64_t *table_below(struct ptab *p, uint64_t *entry, unsigned level)
+static uint64_t *table_below(struct ptab *p, uint64_t *entry, unsigned level, struct part *part)
 {
     uint64_t old = *entry;
 
@@ -58,6 +69,7 @@ static uint64_t *table_below(struct ptab *p, uint64_t *entry, unsigned level)
     uint64_t *table = pool_alloc(ORD_POOL_PAGE);
     if (!table)
         return NULL;
+    part->entries -= arch_pte_valid(old) ? SPLIT_TABLE : NEW_TABLE;
     if (arch_pte_valid(old))
         for (unsigned i = 0; i < ENTRIES; i++)
             table[i] = arch_pte_leaf(p, arch_pte_address(old) + i * level_size(level + 1), level + 1,
@@ -91,19 +103,21 @@ static void sync_entries(const struct ptab *p, const uint64_t *table, unsigned l
 }
 
 static status_t map_level(struct ptab *p, uint64_t *table, unsigned level, uint64_t at, uint64_t to,
-                          uint64_t size, unsigned rights)
+                          uint64_t size, unsigned rights, struct part *part)
 {
     uint64_t unit = level_size(level), from = at;
 
-    while (size) {
+    do {
         uint64_t *entry = &table[index_of(p, at, level)];
         uint64_t step = MIN(size, unit - at % unit);
 
+        part->entries--;
         if (level == 3 || (level > 0 && step == unit && to % unit == 0 && !arch_pte_valid(*entry))) {
             WRITE_ONCE(*entry, arch_pte_leaf(p, to, level, rights));
+            part->done += step;
         } else {
-            uint64_t *below = table_below(p, entry, level);
-            status_t s = below ? map_level(p, below, level + 1, at, to, step, rights) : ORD_NO_MEMORY;
+            uint64_t *below = table_below(p, entry, level, part);
+            status_t s = below ? map_level(p, below, level + 1, at, to, step, rights, part) : ORD_NO_MEMORY;
             if (s != ORD_OK) {
                 sync_entries(p, table, level, from, at);
                 return s;
@@ -112,29 +126,32 @@ static status_t map_level(struct ptab *p, uint64_t *table, unsigned level, uint6
         at += step;
         to += step;
         size -= step;
-    }
+    } while (size && part->entries > 0);
     sync_entries(p, table, level, from, at);
     return ORD_OK;
 }
 
 static bool any_mapped(const struct ptab *p, const uint64_t *table, unsigned level, uint64_t at,
-                       uint64_t size)
+                       uint64_t size, struct part *part)
 {
     uint64_t unit = level_size(level);
 
-    while (size) {
+    do {
         uint64_t entry = table[index_of(p, at, level)];
         uint64_t step = MIN(size, unit - at % unit);
 
+        part->entries--;
         if (arch_pte_is_table(entry, level)) {
-            if (any_mapped(p, pa_ptr(pa(arch_pte_address(entry))), level + 1, at, step))
+            if (any_mapped(p, pa_ptr(pa(arch_pte_address(entry))), level + 1, at, step, part))
                 return true;
         } else if (arch_pte_valid(entry)) {
             return true;
+        } else {
+            part->done += step;
         }
         at += step;
         size -= step;
-    }
+    } while (size && part->entries > 0);
     return false;
 }
 
@@ -145,58 +162,90 @@ static status_t check(const struct ptab *p, uint64_t at, uint64_t size)
     return ORD_OK;
 }
 
-status_t ptab_map(struct ptab *p, uint64_t at, paddr_t to, uint64_t size, unsigned rights)
+static status_t map(struct ptab *p, uint64_t at, paddr_t to, uint64_t size, unsigned rights, int64_t entries,
+                    uint64_t *done)
 {
     status_t s = check(p, at, size);
+    struct part looked = {entries, 0}, mapped = {entries, 0};
 
     if (s != ORD_OK || to.v % PAGE_SIZE)
         return ORD_BAD_ADDRESS;
     spin_lock(&p->lock);
-    s = any_mapped(p, p->root, p->root_level, at, size)
+    s = any_mapped(p, p->root, p->root_level, at, size, &looked)
             ? ORD_EXISTS
-            : map_level(p, p->root, p->root_level, at, to.v, size, rights);
+            : map_level(p, p->root, p->root_level, at, to.v, looked.done, rights, &mapped);
     spin_unlock(&p->lock);
+    *done = mapped.done;
     return s;
 }
 
-static status_t unmap_level(struct ptab *p, uint64_t *table, unsigned level, uint64_t at, uint64_t size)
+status_t ptab_map(struct ptab *p, uint64_t at, paddr_t to, uint64_t size, unsigned rights)
+{
+    uint64_t done;
+
+    return map(p, at, to, size, rights, INT64_MAX, &done);
+}
+
+status_t ptab_map_part(struct ptab *p, uint64_t at, paddr_t to, uint64_t size, unsigned rights,
+                       uint64_t *done)
+{
+    return map(p, at, to, size, rights, PTAB_PART, done);
+}
+
+static status_t unmap_level(struct ptab *p, uint64_t *table, unsigned level, uint64_t at, uint64_t size,
+                            struct part *part)
 {
     uint64_t unit = level_size(level), from = at;
 
-    while (size) {
+    do {
         uint64_t *entry = &table[index_of(p, at, level)];
         uint64_t step = MIN(size, unit - at % unit);
 
-        if (arch_pte_valid(*entry)) {
-            if (!arch_pte_is_table(*entry, level) && step == unit) {
-                WRITE_ONCE(*entry, 0);
-            } else {
-                uint64_t *below = table_below(p, entry, level);
-                status_t s = below ? unmap_level(p, below, level + 1, at, step) : ORD_NO_MEMORY;
-                if (s != ORD_OK) {
-                    sync_entries(p, table, level, from, at);
-                    return s;
-                }
+        part->entries--;
+        if (arch_pte_valid(*entry) && (arch_pte_is_table(*entry, level) || step != unit)) {
+            uint64_t *below = table_below(p, entry, level, part);
+            status_t s = below ? unmap_level(p, below, level + 1, at, step, part) : ORD_NO_MEMORY;
+            if (s != ORD_OK) {
+                sync_entries(p, table, level, from, at);
+                return s;
             }
+        } else {
+            if (arch_pte_valid(*entry))
+                WRITE_ONCE(*entry, 0);
+            part->done += step;
         }
         at += step;
         size -= step;
-    }
+    } while (size && part->entries > 0);
     sync_entries(p, table, level, from, at);
     return ORD_OK;
 }
 
-status_t ptab_unmap(struct ptab *p, uint64_t at, uint64_t size)
+static status_t unmap(struct ptab *p, uint64_t at, uint64_t size, int64_t entries, uint64_t *done)
 {
     status_t s = check(p, at, size);
+    struct part part = {entries, 0};
 
     if (s != ORD_OK)
         return s;
     spin_lock(&p->lock);
-    s = unmap_level(p, p->root, p->root_level, at, size);
+    s = unmap_level(p, p->root, p->root_level, at, size, &part);
     spin_unlock(&p->lock);
     arch_ptab_flush(p);
+    *done = part.done;
     return s;
+}
+
+status_t ptab_unmap(struct ptab *p, uint64_t at, uint64_t size)
+{
+    uint64_t done;
+
+    return unmap(p, at, size, INT64_MAX, &done);
+}
+
+status_t ptab_unmap_part(struct ptab *p, uint64_t at, uint64_t size, uint64_t *done)
+{
+    return unmap(p, at, size, PTAB_PART, done);
 }
 
 static bool walk(const struct ptab *p, uint64_t at, paddr_t *to, unsigned *rights)

@@ -220,7 +220,7 @@ struct range memory_kept(uint32_t i)
 }
 
 status_t memory_map(const struct memory *m, uint32_t cap_rights, struct ptab *space, uint64_t offset,
-                    uint64_t at, uint64_t size, uint32_t rights)
+                    uint64_t at, uint64_t size, uint32_t rights, uint64_t *done)
 {
     uint64_t to = m->base + offset;
 
@@ -237,7 +237,7 @@ status_t memory_map(const struct memory *m, uint32_t cap_rights, struct ptab *sp
             if (range_overlaps(to, size, &platform.ram[i]))
                 return ORD_BAD_ADDRESS;
     }
-    return ptab_map(space, at, pa(to), size, rights);
+    return ptab_map_part(space, at, pa(to), size, rights, done);
 }
 
 void task_kill(struct task *t)

@@ -109,6 +109,31 @@ status_t vm_watchdog(struct vm *vm, uint64_t milliseconds)
     return ORD_OK;
 }
 
+status_t vm_firmware(struct vm *vm, uint64_t first, uint64_t last)
+{
+    status_t s = ORD_OK;
+
+    if (!arch_firmware_valid(first, last))
+        return ORD_BAD_PARAM;
+    spin_lock(&vm->lock);
+    if (vm->vcpu_count)
+        s = ORD_BAD_STATE;
+    else if (vm->firmware_count == ORD_FIRMWARE_RANGES_MAX)
+        s = ORD_NO_MEMORY;
+    else
+        vm->firmware[vm->firmware_count++] = (struct firmware_range){(uint32_t)first, (uint32_t)last};
+    spin_unlock(&vm->lock);
+    return s;
+}
+
+bool vm_firmware_allowed(const struct vm *vm, uint32_t function)
+{
+    for (uint32_t i = 0; i < vm->firmware_count; i++)
+        if (function >= vm->firmware[i].first && function <= vm->firmware[i].last)
+            return true;
+    return false;
+}
+
 void vm_stop(struct vm *vm)
 {
     uint32_t mask = 0;

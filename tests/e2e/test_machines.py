@@ -5,7 +5,7 @@ import json
 
 import pytest
 from conftest import LONG
-from machine import run_guest
+from machine import BUILD, TOP, run_guest
 
 SMOKE = """
 set -e
@@ -110,3 +110,30 @@ def test_protected(tmp_path):
         assert [r for r in ram if r[0] <= page and page + 0xFFF <= r[1]], run.explain()
     assert "pl031@9010000" in run.err.split() and "etm@9030000" not in run.err.split(), run.explain()
     assert "pl061@9030000 stays with the hypervisor" in run.hypervisor_log, run.explain()
+
+
+# Two devices of the machine are firmware's alone then; the hypervisor's console is one of them.
+SECURE = "/ { /delete-node/ pl011@9040000; /delete-node/ flash@0; };"
+GIVEN = """/dts-v1/;
+/ {
+    compatible = "outrider,config";
+    host-cores = <3>;
+    firmware-calls = <0x82000010 0x8200001f 0x80008000 0x80008000>;
+};
+"""
+
+
+def test_firmware_calls(tmp_path):
+    """With firmware at EL3 (tests/guest/firmware.S): calls of the list reach it, all others do not."""
+    build = TOP / "build" if BUILD is None else type(TOP)(BUILD)
+    (tmp_path / "tree.dts").write_text(SECURE)
+    (tmp_path / "config.dts").write_text(GIVEN)
+    load = f"loader,file={build / 'hypervisor/outrider.img'},addr=0x40200000,force-raw=on"
+    machine = ("-machine", "secure=on", "-bios", build / "tests/guest/firmware.bin", "-device", load)
+    command = "hvctl run -- sysmix 5 >&2 && modprobe -r hvdetach\n" + "\n".join(
+        f"modprobe hvdetach_attack attack=firmware given={given} refused={refused} && modprobe -r hvdetach_attack || exit"
+        for given, refused in ((0x82000010, 0x82000020), (0x8200001F, 0x8200000F), (0x82000018, 0x83000018), (0x82000010, 0xC2000010))
+    )
+    run = run_guest("--tree", tmp_path / "tree.dts", "--config", tmp_path / "config.dts",
+                    *(f"--qemu={word}" for word in machine), command=command)  # fmt: skip
+    assert run.status == 0, run.explain()

@@ -10,12 +10,15 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <linux/sched/task.h>
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <asm/barrier.h>
@@ -31,6 +34,12 @@ MODULE_PARM_DESC(attack, "which one");
 static unsigned int rounds = 100;
 module_param(rounds, uint, 0444);
 MODULE_PARM_DESC(rounds, "of a storm");
+static unsigned int duration = 2000;
+module_param(duration, uint, 0444);
+MODULE_PARM_DESC(duration, "milliseconds of what goes on beside a neighbour");
+static unsigned int interrupt = 34;
+module_param(interrupt, uint, 0444);
+MODULE_PARM_DESC(interrupt, "a shared one of a device of Linux (QEMU virt: the clock)");
 static unsigned long device = 0x09020000;
 module_param(device, ulong, 0444);
 MODULE_PARM_DESC(
@@ -47,6 +56,7 @@ MODULE_PARM_DESC(flash, "page of a device that can be read as memory (QEMU virt:
 /* ---- a context with a page table of our own ---- */
 
 #define USER_CODE   0x1000ul
+#define USER_DATA   0x2000ul
 #define USER_BEHIND (5ul << 21) /* below the entry of the second level that attacks fill in */
 #define WAIT_MS     5000
 
@@ -58,6 +68,8 @@ struct victim {
 	struct ord_frame *frame;
 	u64 *table[4]; /* of levels 0 to 3 */
 	u32 *code;     /* at USER_CODE */
+	u64 *data;     /* at USER_DATA */
+	u64 core, prio, flags;
 	u32 id;
 	bool created;
 };
@@ -84,6 +96,7 @@ static void victim_free(struct victim *v)
 
 	free_page((unsigned long)v->frame);
 	free_page((unsigned long)v->code);
+	free_page((unsigned long)v->data);
 	for (i = 0; i < 4; i++)
 		free_page((unsigned long)v->table[i]);
 }
@@ -96,10 +109,13 @@ static bool victim_init(struct victim *v, const u32 *code, size_t size)
 	memset(v, 0, sizeof(*v));
 	v->frame = zero_page();
 	v->code = zero_page();
+	v->data = zero_page();
+	v->core = ORD_CORE_ANY;
+	v->prio = ORD_PRIO_DEFAULT;
 	for (i = 0; i < 4; i++)
 		v->table[i] = zero_page();
-	if (PAGE_SIZE != 4096 || !v->frame || !v->code || !v->table[0] || !v->table[1] || !v->table[2] ||
-	    !v->table[3]) {
+	if (PAGE_SIZE != 4096 || !v->frame || !v->code || !v->data || !v->table[0] || !v->table[1] ||
+	    !v->table[2] || !v->table[3]) {
 		pr_err("no memory, or not 4 KiB pages\n");
 		victim_free(v);
 		return false;
@@ -108,6 +124,7 @@ static bool victim_init(struct victim *v, const u32 *code, size_t size)
 	for (i = 0; i < 3; i++)
 		v->table[i][0] = virt_to_phys(v->table[i + 1]) | USER_TABLE;
 	v->table[3][1] = virt_to_phys(v->code) | normal_index() << 2 | USER_PAGE;
+	v->table[3][2] = virt_to_phys(v->data) | normal_index() << 2 | USER_PAGE;
 	v->frame->magic = ORD_FRAME_MAGIC;
 	v->frame->version = ORD_ABI_VERSION;
 	v->frame->pc = USER_CODE;
@@ -130,8 +147,7 @@ static bool victim_run(struct victim *v)
 	long status = ORD_OK;
 
 	if (!v->created) {
-		status = hvd_call(ORD_HC_CREATE, virt_to_phys(v->frame), ORD_CORE_ANY, ORD_PRIO_DEFAULT, 0,
-				  out);
+		status = hvd_call(ORD_HC_CREATE, virt_to_phys(v->frame), v->core, v->prio, v->flags, out);
 		v->created = status == ORD_OK;
 		v->id = (u32)out[0];
 	}
@@ -395,6 +411,367 @@ static bool unaligned(void)
 	return ok;
 }
 
+/* ---- what goes on beside a neighbour ---- */
+
+/* Attackers have a lower priority than the neighbour: they may take nothing of its core but the hypervisor.
+ */
+#define PRIO_NEIGHBOUR 200
+#define PRIO_ATTACKER  100
+#define COUNT_MIN      1000 /* turns of the neighbour's loop, and of a CPU's, in that time */
+
+static u64 host_core[2]; /* both the same, if there is only one */
+
+static const u32 count_code[] = {
+	0xd2840002, /* mov x2, #0x2000: USER_DATA */
+	0x91000400, /* add x0, x0, #1 */
+	0xf9000040, /* str x0, [x2] */
+	0x17fffffe, /* b .-8 */
+};
+
+static const u32 irq_wait_code[] = {
+	0xd2800048, /* mov x8, #2 */
+	0xf2a1ea48, /* movk x8, #0xf52, lsl #16: ORD_HOSTCALL_IRQ_WAIT */
+	0xaa1303e0, /* mov x0, x19 */
+	0xd2800001, /* mov x1, #0 */
+	0xd4000001, /* svc #0 */
+	0x17fffffd, /* b .-12 */
+};
+
+struct worker {
+	void (*step)(void); /* over and over */
+	unsigned int cpu;
+	struct task_struct *task;
+	u64 steps;
+};
+
+static struct victim neighbour, attackers[2];
+static struct ord_event_page *events;
+static u64 target_turns, events_seen;
+
+static int worker_run(void *data)
+{
+	struct worker *w = data;
+
+	while (!kthread_should_stop()) {
+		w->step();
+		w->steps++;
+		cond_resched();
+	}
+	return 0;
+}
+
+static bool find_host_cores(void)
+{
+	u64 out[3], core;
+	int found = 0;
+
+	for (core = 0; found < 2 && hvd_call(ORD_HC_CORE_INFO, core, 0, 0, 0, out) == ORD_OK; core++)
+		if (out[0] & ORD_CORE_HOST)
+			host_core[found++] = core;
+	if (found == 1)
+		host_core[1] = host_core[0];
+	if (!found || num_online_cpus() < 2)
+		pr_err("a host core and two CPUs are needed\n");
+	return found && num_online_cpus() >= 2;
+}
+
+static bool attacker_init(struct victim *v, const u32 *code, size_t size, u64 core, u64 prio)
+{
+	bool ok = victim_init(v, code, size);
+
+	v->core = core;
+	v->prio = prio;
+	v->flags = ORD_CREATE_SHARED;
+	return ok;
+}
+
+/* Lets each worker go on for a while, on its CPU. True if all got on, and the neighbour, which never left. */
+static bool attack_for(struct worker *w, unsigned int count)
+{
+	u64 turns;
+	bool ok = attacker_init(&neighbour, count_code, sizeof(count_code), host_core[1], PRIO_NEIGHBOUR);
+	unsigned int i;
+
+	if (!ok)
+		return false;
+	ok = victim_run(&neighbour);
+	for (i = 0; i < count; i++) {
+		w[i].task = kthread_create(worker_run, &w[i], "attack/%u", i);
+		if (IS_ERR(w[i].task)) {
+			w[i].task = NULL;
+			ok = false;
+			continue;
+		}
+		kthread_bind(w[i].task, w[i].cpu);
+		get_task_struct(w[i].task);
+	}
+	turns = READ_ONCE(*neighbour.data);
+	for (i = 0; i < count && ok; i++)
+		wake_up_process(w[i].task);
+	msleep(duration);
+	turns = READ_ONCE(*neighbour.data) - turns;
+	for (i = 0; i < count; i++) {
+		if (!w[i].task)
+			continue;
+		kthread_stop(w[i].task);
+		put_task_struct(w[i].task);
+		pr_info("worker %u: %llu steps\n", i, w[i].steps);
+		ok = ok && w[i].steps;
+	}
+	pr_info("neighbour: %llu turns\n", turns);
+	if (turns < COUNT_MIN || smp_load_acquire(&neighbour.frame->event) != ORD_EVENT_RUNNING) {
+		pr_err("the neighbour does not go on: %llu turns, event %u\n", turns, neighbour.frame->event);
+		ok = false;
+	}
+	ok = hvd_call(ORD_HC_INFO, (u64)ORD_ABI_MAJOR << 16, 0, 0, 0, NULL) == ORD_OK && ok;
+	return victim_end(&neighbour) && ok;
+}
+
+static void victim_poll(struct victim *v)
+{
+	while (smp_load_acquire(&v->frame->event) == ORD_EVENT_RUNNING && !kthread_should_stop())
+		cond_resched();
+}
+
+static void run_and_recall(struct victim *v)
+{
+	v->frame->pc = USER_CODE;
+	hvd_call_run(v->id);
+	udelay(v->data[1]++ % 32);
+	hvd_call_recall(v->id);
+	victim_poll(v);
+}
+
+/* Its interrupt is given and taken while its thread goes from core to core. */
+static void step_move(void)
+{
+	static unsigned int round;
+
+	run_and_recall(&attackers[0]);
+	hvd_call_set(attackers[0].id, host_core[++round % 2], PRIO_ATTACKER);
+}
+
+static void step_grant(void)
+{
+	hvd_call(ORD_HC_IRQ_GRANT, attackers[0].id, interrupt, 0, 0, NULL);
+	udelay(get_cycles() % 16);
+	if (hvd_call(ORD_HC_IRQ_REVOKE, interrupt, 0, 0, 0, NULL) == ORD_OK)
+		events_seen++;
+}
+
+static unsigned int other_cpu(void)
+{
+	return cpumask_next(cpumask_first(cpu_online_mask), cpu_online_mask);
+}
+
+static bool irq_moves(void)
+{
+	struct worker w[] = { { step_move, cpumask_first(cpu_online_mask) }, { step_grant, other_cpu() } };
+	bool ok;
+
+	if (!find_host_cores() ||
+	    !attacker_init(&attackers[0], irq_wait_code, sizeof(irq_wait_code), host_core[0], PRIO_ATTACKER))
+		return false;
+	attackers[0].frame->x[19] = interrupt;
+	ok = victim_run(&attackers[0]);
+	ok = ok && attack_for(w, ARRAY_SIZE(w));
+	pr_info("given and taken %llu times\n", events_seen);
+	return victim_end(&attackers[0]) && ok && events_seen;
+}
+
+/* A CPU changes the word of the event page all the time in which the hypervisor is to set a bit. */
+static void step_store(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 10000; i++)
+		WRITE_ONCE(events->pending[0], i);
+}
+
+static void step_event(void)
+{
+	attackers[0].frame->wait_cpu = 0;
+	WRITE_ONCE(attackers[0].frame->wait, 1);
+	run_and_recall(&attackers[0]);
+	if (attackers[0].frame->event == ORD_EVENT_RECALLED)
+		events_seen++;
+}
+
+static bool event_page(void)
+{
+	struct worker w[] = { { step_store, cpumask_first(cpu_online_mask) }, { step_event, other_cpu() } };
+	bool ok, all;
+
+	events = zero_page();
+	if (!events || !find_host_cores() ||
+	    !attacker_init(&attackers[0], spin_code, sizeof(spin_code), host_core[0], PRIO_ATTACKER))
+		return false;
+	ok = hvd_call_setup(virt_to_phys(events)) == ORD_OK && victim_run(&attackers[0]);
+	ok = ok && attack_for(w, ARRAY_SIZE(w));
+	all = events->all;
+	ok = victim_end(&attackers[0]) && ok;
+	if (hvd_call_setup(ORD_SETUP_NONE) == ORD_OK)
+		free_page((unsigned long)events);
+	else
+		ok = false;
+	pr_info("%llu events, the hypervisor gave up on the bit: %s\n", events_seen, all ? "yes" : "no");
+	return ok && events_seen > COUNT_MIN / 100;
+}
+
+/* All other CPUs send software interrupts to the first one, which is to go on with what it does. */
+static u64 target_affinity;
+
+static void step_target(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++)
+		WRITE_ONCE(target_turns, target_turns + 1);
+}
+
+/* IPIs of Linux that do nothing if nothing is to be done: reschedule, function call. */
+static void step_sgi(void)
+{
+	u64 to = (target_affinity & 0xff00) << 8 | (target_affinity & 0xff0000) << 16 |
+		 (target_affinity & 0xff00000000) << 16 | (target_affinity & 0xf0) << 40 |
+		 1ull << (target_affinity & 0xf);
+	unsigned int i;
+
+	for (i = 0; i < 100; i++) {
+		write_sysreg_s(to | (u64)(i % 2) << 24, sys_reg(3, 0, 12, 11, 5)); /* ICC_SGI1R_EL1 */
+		isb();
+	}
+}
+
+static void read_affinity(void *unused)
+{
+	target_affinity = read_sysreg(mpidr_el1);
+}
+
+static bool sgis(void)
+{
+	struct worker w[8] = { { step_target, cpumask_first(cpu_online_mask) } };
+	unsigned int cpu, count = 1;
+
+	if (!find_host_cores() || smp_call_function_single(w[0].cpu, read_affinity, NULL, 1))
+		return false;
+	for_each_online_cpu(cpu) if (cpu != w[0].cpu && count < ARRAY_SIZE(w)) w[count++] =
+		(struct worker){ step_sgi, cpu };
+	if (!attack_for(w, count))
+		return false;
+	pr_info("the target: %llu turns\n", target_turns);
+	return target_turns > COUNT_MIN;
+}
+
+/* All CPUs ask for more than the neighbour's core can do in that time. */
+static void step_posts(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100; i++) {
+		hvd_call_run(attackers[i % 2].id);
+		hvd_call(ORD_HC_IRQ_GRANT, attackers[i % 2].id, interrupt, 0, 0, NULL);
+		hvd_call(ORD_HC_IRQ_REVOKE, interrupt, 0, 0, 0, NULL);
+		hvd_call_recall(attackers[i % 2].id);
+		hvd_call(ORD_HC_TIME, 0, 0, 0, 0, NULL);
+	}
+}
+
+static bool posts(void)
+{
+	struct worker w[8] = {};
+	unsigned int cpu, i, count = 0;
+	u64 before[3], after[3];
+	bool ok = find_host_cores();
+
+	for (i = 0; i < 2 && ok; i++) {
+		ok = attacker_init(&attackers[i], irq_wait_code, sizeof(irq_wait_code), host_core[1],
+				   PRIO_ATTACKER);
+		attackers[i].frame->x[19] = interrupt;
+		ok = ok && victim_run(&attackers[i]);
+	}
+	for_each_online_cpu(cpu) if (count < ARRAY_SIZE(w)) w[count++] = (struct worker){ step_posts, cpu };
+	hvd_call(ORD_HC_CORE_STATS, host_core[1], 0, 0, 0, before);
+	ok = ok && attack_for(w, count);
+	hvd_call(ORD_HC_CORE_STATS, host_core[1], 0, 0, 0, after);
+	pr_info("the core entered the hypervisor %llu times\n", after[0] - before[0]);
+	for (i = 0; i < 2; i++)
+		if (attackers[i].frame)
+			ok = victim_end(&attackers[i]) && ok;
+	return ok && after[0] > before[0];
+}
+
+/* ---- calls of the machine's firmware ---- */
+
+static unsigned long given, refused;
+module_param(given, ulong, 0444);
+MODULE_PARM_DESC(given, "call that the configuration gives to the guest; tests/guest/firmware.S answers it");
+module_param(refused, ulong, 0444);
+MODULE_PARM_DESC(refused, "one that it does not");
+
+#define SMCCC_ARCH_FEATURES 0x80000001ul
+#define WORKAROUND_1        0x80008000ul /* given, too */
+#define WORKAROUND_2        0x80007ffful
+#define EL3                 (3ul << 2) /* as CurrentEL reads there */
+#define REGISTERS           18
+
+/* All registers that a call may change, by either instruction. */
+#define FIRMWARE_CALL(instruction, x)                                                                      \
+	({                                                                                                 \
+		register u64 *at_ asm("x19") = (x);                                                        \
+		asm volatile("ldp x0, x1, [%0]\n\tldp x2, x3, [%0, #16]\n\tldp x4, x5, [%0, #32]\n\t"      \
+			     "ldp x6, x7, [%0, #48]\n\tldp x8, x9, [%0, #64]\n\tldp x10, x11, [%0, #80]"   \
+			     "\n\tldp x12, x13, [%0, #96]\n\tldp x14, x15, [%0, #112]\n\t"                 \
+			     "ldp x16, x17, [%0, #128]\n\t" instruction " #0\n\tstp x0, x1, [%0]\n\t"      \
+			     "stp x2, x3, [%0, #16]\n\tstp x4, x5, [%0, #32]\n\tstp x6, x7, [%0, #48]\n\t" \
+			     "stp x8, x9, [%0, #64]\n\tstp x10, x11, [%0, #80]\n\tstp x12, x13, "          \
+			     "[%0, #96]\n\tstp x14, x15, [%0, #112]\n\tstp x16, x17, [%0, #128]"           \
+			     :                                                                             \
+			     : "r"(at_)                                                                    \
+			     : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11",   \
+			       "x12", "x13", "x14", "x15", "x16", "x17", "memory");                        \
+	})
+
+static void firmware_call(bool smc, u64 function, u64 x[REGISTERS])
+{
+	unsigned int i;
+
+	x[0] = function;
+	for (i = 1; i < REGISTERS; i++)
+		x[i] = 0x1000 + i;
+	if (function == SMCCC_ARCH_FEATURES)
+		x[1] = smc ? WORKAROUND_1 : WORKAROUND_2;
+	if (smc)
+		FIRMWARE_CALL("smc", x);
+	else
+		FIRMWARE_CALL("hvc", x);
+}
+
+/* What is given reaches EL3 with all registers and brings them back; what is not is unknown. */
+static bool firmware(void)
+{
+	u64 x[REGISTERS];
+	unsigned int i, smc;
+	bool ok = given && refused;
+
+	for (smc = 0; smc < 2; smc++) {
+		firmware_call(smc, given, x);
+		EXPECT("a given call: exception level", x[0], EL3);
+		for (i = 1; i < REGISTERS; i++)
+			EXPECT("a given call: register", x[i], ~(0x1000ull + i));
+		firmware_call(smc, refused, x);
+		EXPECT("a refused call", x[0], -1ull);
+		for (i = 1; i < REGISTERS; i++)
+			EXPECT("a refused call: register", x[i], 0x1000ull + i);
+	}
+	/* The firmware says that it has both, but one of them is not the guest's. */
+	firmware_call(true, SMCCC_ARCH_FEATURES, x);
+	EXPECT("a feature that is given", x[0], 0x10001);
+	firmware_call(false, SMCCC_ARCH_FEATURES, x);
+	EXPECT("a feature that is not", (u32)x[0], (u32)-1);
+	return ok;
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -405,6 +782,11 @@ static const struct {
 	{ "storm", storm },
 	{ "addresses", addresses },
 	{ "unaligned", unaligned },
+	{ "firmware", firmware },
+	{ "irq-moves", irq_moves },
+	{ "event-page", event_page },
+	{ "sgis", sgis },
+	{ "posts", posts },
 };
 
 static int __init attack_init(void)

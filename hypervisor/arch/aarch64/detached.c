@@ -22,6 +22,7 @@
 #include <arch/platform.h>
 #include <arch/ptab.h>
 #include <arch/thread.h>
+#include <arch_syscall.h>
 
 #define STUB_VA 0xfffffffffffff000ull
 

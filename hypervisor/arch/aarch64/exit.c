@@ -7,6 +7,7 @@
 #include "console.h"
 #include "context.h"
 #include "detached.h"
+#include "firmware.h"
 #include "gic.h"
 #include "gich.h"
 #include "idregs.h"
@@ -103,6 +104,8 @@ static void guest_call(struct vcpu *v, struct regs *r, uint64_t esr)
             r->x[i] = result[i];
         return;
     }
+    if (firmware_call(v, r, (uint32_t)function))
+        return;
     v->state->esr = esr;
     vcpu_exit(v, ORD_EXIT_CALL);
 }

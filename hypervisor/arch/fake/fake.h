@@ -27,8 +27,9 @@ struct fake {
     uint64_t image_base, image_size, pool_base;
     uint32_t irq_limit;
     uint64_t counter;
-    uint32_t dead_cores;     /* mask: cores that arch_start_cores() cannot start */
-    status_t vm_init_status; /* of arch_vm_init() */
+    uint32_t dead_cores;                    /* mask: cores that arch_start_cores() cannot start */
+    status_t vm_init_status;                /* of arch_vm_init() */
+    uint64_t firmware_first, firmware_last; /* calls that a VM may be given */
     /* Hooks; NULL: what the name says in the simplest way. */
     void (*point)(void); /* at each barrier */
     void (*relax)(void); /* in spin loops */
@@ -43,6 +44,7 @@ struct fake {
     uint64_t user_address, user_size;
     /* What happened. */
     uint32_t ptab_flushes;
+    uint32_t ptab_entries; /* that were looked at or made */
     uint64_t flush_asid, flush_address, flush_pages;
     uint32_t flushes;
     uint64_t mem_synced; /* bytes */

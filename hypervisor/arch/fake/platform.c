@@ -108,6 +108,11 @@ status_t arch_vm_init(struct vm *vm)
                     PTAB_READ | PTAB_EXEC);
 }
 
+bool arch_firmware_valid(uint64_t first, uint64_t last)
+{
+    return first >= fake.firmware_first && first <= last && last <= fake.firmware_last;
+}
+
 uint64_t arch_image_base(void)
 {
     return fake.image_base;

@@ -32,6 +32,7 @@ bool arch_pte_is_table(uint64_t pte, unsigned level)
 {
     bool table = (pte & (PTE_VALID | PTE_TABLE)) == (PTE_VALID | PTE_TABLE);
 
+    __atomic_fetch_add(&fake.ptab_entries, 1, __ATOMIC_RELAXED);
     FAKE_CHECK(!table || level < 3);
     FAKE_CHECK(table || !(pte & PTE_VALID) || FIELD(pte, 8, 7) == level);
     return table;
@@ -53,6 +54,7 @@ uint64_t arch_pte_leaf(const struct ptab *p, uint64_t address, unsigned level, u
 {
     FAKE_CHECK(!(address & ~PTE_ADDRESS) && address % (PAGE_SIZE << 9 * (3 - level)) == 0);
     FAKE_CHECK(level >= 1 && level <= 3 && rights < 16);
+    __atomic_fetch_add(&fake.ptab_entries, 1, __ATOMIC_RELAXED);
     return address | PTE_VALID | rights << 2 | (p->kind == PTAB_OWN ? PTE_OWN : 0) | (uint64_t)level << 7;
 }
 

@@ -13,6 +13,9 @@ unsigned arch_space_bits(void);
 /* What every VM's table holds besides its memory (the stub of detached contexts). NO_MEMORY. */
 status_t arch_vm_init(struct vm *vm) MUST_CHECK;
 
+/* Whether the firmware's calls `first` to `last` are such that a VM may be given them. */
+bool arch_firmware_valid(uint64_t first, uint64_t last);
+
 /* Image and pool of the hypervisor. */
 uint64_t arch_image_base(void);
 uint64_t arch_image_size(void); /* with the pool, as declared to the boot loader */

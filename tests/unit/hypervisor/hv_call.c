@@ -122,6 +122,19 @@ static void test_memory(void)
     EXPECT(ORD_BAD_ADDRESS, MEM_UNMAP, ORD_CAP_TASK, at + 1, page);
     EXPECT(ORD_BAD_ADDRESS, MEM_UNMAP, ORD_CAP_TASK, at, ~0ull << 12);
     EXPECT(ORD_OK, MEM_UNMAP, 50, 0, BIT(40));
+    /* A large range in parts. */
+    uint64_t calls = 0;
+    for (uint64_t done = 0; done < GUEST_MEMORY - page; done += me->arch.value, calls++) {
+        EXPECT(ORD_OK, MEM_MAP, 50, ORD_CAP_RAM, page + done, 3 * at + done, GUEST_MEMORY - page - done, 7);
+        CHECK(me->arch.value && me->arch.value % page == 0);
+    }
+    CHECK(calls >= GUEST_MEMORY / page / PTAB_PART);
+    EXPECT(ORD_EXISTS, MEM_MAP, 50, ORD_CAP_RAM, 0, 3 * at, page, 7);
+    CHECK_EQUAL(me->arch.value, 0);
+    EXPECT(ORD_EXISTS, MEM_MAP, 50, ORD_CAP_RAM, 0, 3 * at + GUEST_MEMORY - 2 * page, page, 7);
+    for (uint64_t done = 0; done < GUEST_MEMORY; done += me->arch.value)
+        EXPECT(ORD_OK, MEM_UNMAP, 50, 3 * at + done, GUEST_MEMORY - done);
+    EXPECT(ORD_OK, MEM_MAP, 50, ORD_CAP_RAM, 0, 3 * at, page, 7);
 }
 
 /* What a failed creation leaves behind: nothing, of any kind. */
@@ -220,6 +233,35 @@ static void test_vm(void)
     unsigned rights;
     CHECK(ptab_lookup(&task->ptab, BIT(30) + PAGE_SIZE, &page, &rights) && pa_ptr(page) == v->state);
     CHECK_EQUAL(rights, PTAB_READ | PTAB_WRITE);
+}
+
+static void test_firmware(void)
+{
+    start(1024);
+    fake.firmware_first = 100;
+    fake.firmware_last = 199;
+    EXPECT(ORD_BAD_CAP, VM_FIRMWARE, ORD_CAP_TASK, 100, 110);
+    EXPECT(ORD_OK, VM_CREATE, 50, 20);
+    EXPECT(ORD_BAD_PARAM, VM_FIRMWARE, 50, 99, 110);
+    EXPECT(ORD_BAD_PARAM, VM_FIRMWARE, 50, 110, 200);
+    EXPECT(ORD_BAD_PARAM, VM_FIRMWARE, 50, 110, 109);
+    const struct vm *vm = task_cap_lookup(task, 50, CAP_VM, NULL);
+    CHECK(!vm_firmware_allowed(vm, 100) && !vm_firmware_allowed(vm, 0));
+    EXPECT(ORD_OK, VM_FIRMWARE, 50, 100, 110);
+    EXPECT(ORD_OK, VM_FIRMWARE, 50, 120, 120);
+    for (uint32_t f = 0; f < 300; f++)
+        CHECK_EQUAL(vm_firmware_allowed(vm, f), (f >= 100 && f <= 110) || f == 120);
+    for (uint32_t i = 2; i < ORD_FIRMWARE_RANGES_MAX; i++)
+        EXPECT(ORD_OK, VM_FIRMWARE, 50, 121, 121);
+    EXPECT(ORD_NO_MEMORY, VM_FIRMWARE, 50, 122, 122);
+    /* Each VM has its own, and none once it may run. */
+    EXPECT(ORD_OK, VM_CREATE, 51, 20);
+    vm = task_cap_lookup(task, 51, CAP_VM, NULL);
+    CHECK(!vm_firmware_allowed(vm, 100));
+    EXPECT(ORD_OK, THREAD_CREATE, 60, 0, 0, 0, 1, 50);
+    EXPECT(ORD_OK, VCPU_CREATE, 70, 51, 60, 1, BIT(30));
+    EXPECT(ORD_BAD_STATE, VM_FIRMWARE, 51, 100, 110);
+    CHECK(!vm_firmware_allowed(vm, 100));
 }
 
 static void test_thread(void)
@@ -663,6 +705,7 @@ int main(void)
     test_case("memory", test_memory);
     test_case("failed creation leaves nothing", test_failed_creation);
     test_case("VMs, their cores and vCPUs", test_vm);
+    test_case("firmware calls of a VM", test_firmware);
     test_case("threads", test_thread);
     test_case("power", test_power);
     test_case("vCPU: run, kick, inject, wait", test_vcpu);

@@ -315,6 +315,72 @@ static void test_large(void)
     expect_count(&p, 512, 0, 0);
 }
 
+/* ---- in parts ---- */
+
+/* At most what one part may cost: looking, mapping, and tables at each level. */
+#define PART_COST (4u * PTAB_PART + 4u * 512)
+
+static uint32_t parts(struct ptab *p, uint64_t at, uint64_t to, uint64_t size, bool mapping)
+{
+    uint32_t calls = 0;
+
+    for (uint64_t done = 0, part = 0; done < size; done += part) {
+        uint32_t entries = fake.ptab_entries;
+        CHECK((mapping ? ptab_map_part(p, at + done, pa(to + done), size - done, PTAB_READ, &part)
+                       : ptab_unmap_part(p, at + done, size - done, &part)) == ORD_OK);
+        CHECK(part && part % PAGE_SIZE == 0 && part <= size - done);
+        CHECK(fake.ptab_entries - entries <= PART_COST);
+        calls++;
+    }
+    return calls;
+}
+
+static void test_parts(void)
+{
+    struct ptab p = {.root = NULL};
+    uint64_t at = GB1 - 700 * PAGE_SIZE, size = 40 * MB2 + 3 * PAGE_SIZE, to = 5 * PAGE_SIZE, part;
+    unsigned rights;
+    paddr_t where;
+
+    start(600);
+    CHECK(ptab_init(&p, 40, false, 1) == ORD_OK);
+    /* In pages, since address and memory differ by less than a block. */
+    CHECK(parts(&p, at, to, size, true) >= size / PAGE_SIZE / PTAB_PART);
+    expect_count(&p, 0, 0, size / PAGE_SIZE);
+    for (uint64_t a = 0; a < size; a += PAGE_SIZE)
+        CHECK(ptab_lookup(&p, at + a, &where, &rights) && where.v == to + a);
+    CHECK(!ptab_lookup(&p, at - 1, &where, &rights) && !ptab_lookup(&p, at + size, &where, &rights));
+    CHECK(ptab_map_part(&p, at - PAGE_SIZE, pa(0), 3000 * PAGE_SIZE, PTAB_READ, &part) == ORD_EXISTS);
+    CHECK(parts(&p, 0, 0, at + size + MB2, false) >= size / PAGE_SIZE / PTAB_PART);
+    expect_count(&p, 0, 0, 0);
+    /* Tables that are left have to be looked through; what comes far behind the part is not. */
+    CHECK(ptab_map(&p, at + size, pa(0), PAGE_SIZE, PTAB_READ) == ORD_OK);
+    CHECK(ptab_map_part(&p, at, pa(to), size + PAGE_SIZE, PTAB_READ, &part) == ORD_OK);
+    CHECK(part >= PAGE_SIZE && part <= 512 * PAGE_SIZE);
+    expect_count(&p, 0, 0, part / PAGE_SIZE + 1);
+    CHECK(ptab_map_part(&p, at + part, pa(to), size, PTAB_READ, &part) == ORD_OK);
+    CHECK(parts(&p, 0, 0, BIT(40), false) >= size / PAGE_SIZE / PTAB_PART);
+    CHECK(ptab_map_part(&p, at, pa(to), BIT(39), PTAB_READ, &part) == ORD_OK);
+    CHECK(part >= PAGE_SIZE && part <= 512 * PAGE_SIZE);
+    CHECK(parts(&p, at, 0, part, false) == 1);
+    /* Blocks: as many entries, more memory. */
+    CHECK(parts(&p, BIT(38), BIT(38), BIT(38), true) == 1);
+    expect_count(&p, 256, 0, 0);
+    CHECK(parts(&p, BIT(39), BIT(39) + MB2, GB1, true) <= 3);
+    expect_count(&p, 256, 512, 0);
+    /* A page out of a block of 1 GiB: two tables are filled, and one page is done all the same. */
+    CHECK(parts(&p, BIT(38) + 7 * PAGE_SIZE, 0, PAGE_SIZE, false) == 1);
+    expect_count(&p, 255, 512 + 511, 511);
+    CHECK(parts(&p, BIT(38) + GB1 + PAGE_SIZE, 0, 4 * GB1, false) >= 3);
+    expect_count(&p, 255 - 5, 512 + 511 + 511, 511 + 1 + 511);
+    /* The rest of the first block, the hole, the beginning of the last one. */
+    CHECK(ptab_lookup(&p, BIT(38) + GB1, &where, &rights) && where.v == BIT(38) + GB1);
+    CHECK(!ptab_lookup(&p, BIT(38) + 5 * GB1, &where, &rights));
+    CHECK(ptab_lookup(&p, BIT(38) + 5 * GB1 + PAGE_SIZE, &where, &rights));
+    CHECK(ptab_unmap_part(&p, 1, PAGE_SIZE, &part) == ORD_BAD_ADDRESS);
+    CHECK(ptab_map_part(&p, 0, pa(0), 0, PTAB_READ, &part) == ORD_BAD_ADDRESS);
+}
+
 static void test_no_memory(void)
 {
     struct ptab p = {.root = NULL};
@@ -370,6 +436,7 @@ int main(void)
     test_case("blocks: size, splitting", test_blocks);
     test_case("fault in a block that is split", test_split_fault);
     test_case("blocks: none at level 0", test_large);
+    test_case("parts of a large range", test_parts);
     test_case("no memory half way", test_no_memory);
     test_case("random, 40 bits", test_random_40);
     test_case("random, 48 bits", test_random_48);

@@ -84,7 +84,7 @@ static const char kinds[ORD_CALL_COUNT + 1][7] = {
     [ORD_CALL_MEM_SYNC] = "aa",       [ORD_CALL_VM_WATCHDOG] = "cn",   [ORD_CALL_SLEEP_UNTIL] = "n",
     [ORD_CALL_TASK_CREATE] = "cannp", [ORD_CALL_CAP_COPY] = "cccm",    [ORD_CALL_TASK_START] = "cannkp",
     [ORD_CALL_IRQ_NOTIFY] = "ccn",    [ORD_CALL_IRQ_ACK] = "c",        [ORD_CALL_VM_CHANNEL] = "cncncc",
-    [ORD_CALL_COUNT] = "nnnnnn",
+    [ORD_CALL_VM_FIRMWARE] = "cnn",   [ORD_CALL_COUNT] = "nnnnnn",
 };
 
 static uint64_t argument(char kind)

@@ -96,6 +96,7 @@ static void test_copy_in(void)
 }
 
 static struct ptab space;
+static uint64_t done;
 
 static status_t map(const struct memory *m, uint32_t cap_rights, uint64_t offset, uint64_t size,
                     uint32_t rights)
@@ -105,7 +106,8 @@ static status_t map(const struct memory *m, uint32_t cap_rights, uint64_t offset
 
     at += ALIGN_UP(size % BIT(30), PAGE_SIZE) + PAGE_SIZE;
     ptab_count(&space, before);
-    status_t s = memory_map(m, cap_rights, &space, offset, here, size, rights);
+    status_t s = memory_map(m, cap_rights, &space, offset, here, size, rights, &done);
+    CHECK(s != ORD_OK || done == size);
     ptab_count(&space, count);
     if (s != ORD_OK) {
         CHECK(!memcmp(count, before, sizeof(count)));
@@ -149,19 +151,19 @@ static void test_memory(void)
     CHECK(map(&ram, R | W | X, -page, 2 * page, R) == ORD_BAD_ADDRESS);
     CHECK(map(&ram, R | W | X, 2, page, R) == ORD_BAD_ADDRESS &&
           map(&ram, R | W | X, 0, page + 8, R) == ORD_BAD_ADDRESS);
-    CHECK(memory_map(&ram, R, &space, 0, 4, page, R) == ORD_BAD_ADDRESS);
-    CHECK(memory_map(&ram, R, &space, 0, BIT(40), page, R) == ORD_BAD_ADDRESS);
-    CHECK(memory_map(&ram, R, &space, 0, BIT(40) - page, 2 * page, R) == ORD_BAD_ADDRESS);
-    CHECK(memory_map(&ram, R, &space, 0, -page, 2 * page, R) == ORD_BAD_ADDRESS);
+    CHECK(memory_map(&ram, R, &space, 0, 4, page, R, &done) == ORD_BAD_ADDRESS);
+    CHECK(memory_map(&ram, R, &space, 0, BIT(40), page, R, &done) == ORD_BAD_ADDRESS);
+    CHECK(memory_map(&ram, R, &space, 0, BIT(40) - page, 2 * page, R, &done) == ORD_BAD_ADDRESS);
+    CHECK(memory_map(&ram, R, &space, 0, -page, 2 * page, R, &done) == ORD_BAD_ADDRESS);
     CHECK(map(&high, R, 16 * page, page, R) == ORD_BAD_ADDRESS);
     /* Rights. */
     CHECK(map(&ram, R, 0, page, R) == ORD_OK && map(&ram, R, 0, page, R | W) == ORD_NO_RIGHT);
     CHECK(map(&ram, R | W, 0, page, R | X) == ORD_NO_RIGHT && map(&ram, X, 0, page, X) == ORD_OK);
     CHECK(map(&ram, R | W, 0, page, R | W | ORD_MEM_DEVICE) == ORD_OK);
     /* There is a mapping. */
-    CHECK(memory_map(&ram, R, &space, 0, BIT(34), page, R) == ORD_OK);
-    CHECK(memory_map(&ram, R, &space, 0, BIT(34), page, R) == ORD_EXISTS);
-    CHECK(memory_map(&ram, R, &space, 0, BIT(34) - page, 2 * page, R) == ORD_EXISTS);
+    CHECK(memory_map(&ram, R, &space, 0, BIT(34), page, R, &done) == ORD_OK);
+    CHECK(memory_map(&ram, R, &space, 0, BIT(34), page, R, &done) == ORD_EXISTS);
+    CHECK(memory_map(&ram, R, &space, 0, BIT(34) - page, 2 * page, R, &done) == ORD_EXISTS);
     /* Devices: everything but RAM; always as devices. */
     CHECK(map(&devices, R | W, 0x9000000, page, R | W) == ORD_OK);
     CHECK(map(&devices, R | W, 0x9000000, page, R | X) == ORD_NO_RIGHT);

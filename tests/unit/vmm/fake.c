@@ -168,6 +168,15 @@ status_t call_vm_stop(uint64_t vm)
     return ORD_OK;
 }
 
+status_t call_vm_firmware(uint64_t vm, uint64_t first, uint64_t last)
+{
+    CHECK(fake.vm_cap && vm == fake.vm_cap && !fake.vcpu_count);
+    fake.firmware_count++;
+    fake.firmware_first = first;
+    fake.firmware_last = last;
+    return fake.firmware_status;
+}
+
 status_t call_vm_watchdog(uint64_t vm, uint64_t milliseconds)
 {
     fake.watchdog = milliseconds;

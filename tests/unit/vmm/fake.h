@@ -41,10 +41,13 @@ struct fake {
     int power; /* -1: power was not called */
     bool power_fails;
     uint32_t vm_stops, syncs, resets;
-    struct range_list synced; /* pages */
-    uint64_t watchdog;        /* milliseconds */
-    jmp_buf *exit;            /* where thread_exit goes, with 1 */
-    jmp_buf *blocked;         /* where a wait goes that nothing ends, with 2; NULL: it fails */
+    struct range_list synced;               /* pages */
+    uint64_t watchdog;                      /* milliseconds */
+    uint32_t firmware_count;                /* ranges that were given */
+    uint64_t firmware_first, firmware_last; /* the last of them */
+    status_t firmware_status;
+    jmp_buf *exit;    /* where thread_exit goes, with 1 */
+    jmp_buf *blocked; /* where a wait goes that nothing ends, with 2; NULL: it fails */
     /* vcpu_run asks the test what the guest does; ORD_OK or an error */
     status_t (*run)(uint64_t vcpu);
 };

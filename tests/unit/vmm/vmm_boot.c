@@ -162,6 +162,20 @@ static void test_config(void)
     kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
     config("bootargs", "other", 6);
     CHECK(run() && fake_logged("vmm: command line: other"));
+    const fdt32_t calls[] = {cpu_to_fdt32(0x82000000), cpu_to_fdt32(0x820000ff)};
+    start();
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    CHECK(run() && !fake.firmware_count);
+    start();
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    config("firmware-calls", calls, sizeof(calls));
+    CHECK(run() && fake.firmware_count == 1 && fake.firmware_first == 0x82000000 &&
+          fake.firmware_last == 0x820000ff && fake_logged("vmm: firmware calls: 0x82000000 to 0x820000ff"));
+    start();
+    kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
+    config("firmware-calls", calls, sizeof(calls));
+    fake.firmware_status = ORD_NOT_SUPPORTED;
+    CHECK(!run() && fake_logged("vmm: firmware calls 0x82000000 to 0x820000ff are refused (-1)"));
     start();
     kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);
     config("host-coers", &core, 4);

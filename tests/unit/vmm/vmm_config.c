@@ -149,6 +149,37 @@ static void test_strings(void)
     CHECK(!with("hide", "/pl031@9010000\0\0", 16));
 }
 
+static void test_firmware(void)
+{
+    fdt32_t cells[2 * ORD_FIRMWARE_RANGES_MAX + 2];
+
+    begin();
+    CHECK(parse() && config.firmware_count == 0);
+    CHECK(with_cores("firmware-calls", CORES(0x82000010, 0x8200001f, 0x84000050, 0x84000053)));
+    CHECK(config.firmware_count == 2 && config.firmware[0].first == 0x82000010 &&
+          config.firmware[0].last == 0x8200001f && config.firmware[1].first == 0x84000050);
+    CHECK(with_cores("firmware-calls", CORES(0xc2000001, 0xc2000001)) && config.firmware_count == 1);
+    CHECK(!with("firmware-calls", "", 0) &&
+          strstr(error, "firmware-calls must be pairs of function numbers"));
+    CHECK(!with_cores("firmware-calls", CORES(0x82000010)) && strstr(error, "must be pairs"));
+    CHECK(!with_cores("firmware-calls", CORES(0x84000003, 0x84000003)) &&
+          strstr(error, "firmware-calls: 0x84000003 to 0x84000003: PSCI is the VMM's"));
+    CHECK(!with_cores("firmware-calls", CORES(0xc4000003, 0xc4000003)) && strstr(error, "PSCI"));
+    CHECK(!with_cores("firmware-calls", CORES(0x82000010, 0x8200000f)) && strstr(error, "below the first"));
+    CHECK(!with_cores("firmware-calls", CORES(0x82000000, 0x8300ffff)) &&
+          strstr(error, "not of one service"));
+    CHECK(!with_cores("firmware-calls", CORES(0, 0xffffffff)) && strstr(error, "not of one service"));
+    CHECK(!with_cores("firmware-calls", CORES(0x84000060, 0x84000090)) && strstr(error, "not for a guest"));
+    /* The second is looked at, too. */
+    CHECK(!with_cores("firmware-calls", CORES(0x82000010, 0x8200001f, 0x80000000, 0x80000000)));
+    for (uint32_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++)
+        cells[i] = cpu_to_fdt32(0x82000000 + i / 2);
+    CHECK(with("firmware-calls", cells, 8 * ORD_FIRMWARE_RANGES_MAX) &&
+          config.firmware_count == ORD_FIRMWARE_RANGES_MAX);
+    CHECK(!with("firmware-calls", cells, 8 * ORD_FIRMWARE_RANGES_MAX + 8) &&
+          strstr(error, "firmware-calls has 17 ranges; up to 16 fit"));
+}
+
 static void test_shape(void)
 {
     CHECK(!with_string("host-core", "x") &&
@@ -403,6 +434,7 @@ int main(int argc, char **argv)
     test_cores();
     test_shared();
     test_strings();
+    test_firmware();
     test_shape();
     test_tasks();
     test_channels();

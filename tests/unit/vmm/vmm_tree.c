@@ -132,8 +132,24 @@ static void test_virt(const void *machine)
     CHECK_EQUAL(cell("/outrider", "interrupts", 1, 3), 15);
     CHECK_EQUAL(cell("/outrider", "interrupts", 2, 3), 1);
     CHECK_EQUAL(cell("/outrider", "interrupt-parent", 0, 1), fdt_get_phandle(fdt, node("/intc@8000000")));
+    for (int i = 0; i < 3; i++)
+        CHECK(cell("/outrider", "vcpus", 2 * i, 6) == 0 &&
+              cell("/outrider", "vcpus", 2 * i + 1, 6) == (uint32_t)i);
     CHECK(node("/secram@e000000") < 0 && node("/pl011@90b0000") < 0);
     CHECK(!has("/aliases", "serial2") && has("/aliases", "serial0"));
+}
+
+/* The VM's first vCPU is the boot core's, wherever that is in the tree. */
+static void test_boot_core(const void *machine)
+{
+    static const uint32_t order[] = {2, 0, 1, 3};
+
+    start(4, 0x40000000, 0x7f000000);
+    info.core[0].flags &= ~ORD_BOOTINFO_CORE_BOOT;
+    info.core[2].flags |= ORD_BOOTINFO_CORE_BOOT;
+    CHECK(make(machine, &boot));
+    for (int i = 0; i < 4; i++)
+        CHECK_EQUAL(cell("/outrider", "vcpus", 2 * i + 1, 8), order[i]);
 }
 
 /* The hypervisor owns the first serial port; one page of the flash is refused; memory in two parts. */
@@ -304,6 +320,7 @@ static void test_board(const void *machine)
     vm.config.host_cores = 2;
     CHECK(make(machine, &boot));
     CHECK_EQUAL(vm.vcpu[1].affinity, 0x101);
+    CHECK(cell("/outrider", "vcpus", 1, 4) == 0 && cell("/outrider", "vcpus", 3, 4) == 0x101);
     /* PPIs 15 and 9..14 are in use */
     CHECK_EQUAL(vm.vppi, 24);
     CHECK_EQUAL(cell("/outrider", "interrupts", 1, 3), 8);
@@ -427,6 +444,7 @@ int main(int argc, char **argv)
     virt = file_read(argv[1], &virt_size);
     board = file_read(argv[2], &board_size);
     test_virt(virt);
+    test_boot_core(virt);
     test_kept(virt);
     test_supplies(virt);
     test_large_pages(virt);

@@ -35,12 +35,20 @@ status_t call_console_write(const char *text, uint64_t length)
 status_t call_mem_map(uint64_t space, uint64_t mem, uint64_t offset, uint64_t address, uint64_t size,
                       uint64_t rights)
 {
-    return svc(ORD_CALL_MEM_MAP, space, mem, offset, address, size, rights, NULL);
+    for (uint64_t at = 0, part = 0;; at += part) {
+        status_t s = svc(ORD_CALL_MEM_MAP, space, mem, offset + at, address + at, size - at, rights, &part);
+        if (s != ORD_OK || part >= size - at)
+            return s;
+    }
 }
 
 status_t call_mem_unmap(uint64_t space, uint64_t address, uint64_t size)
 {
-    return svc4(ORD_CALL_MEM_UNMAP, space, address, size, 0);
+    for (uint64_t at = 0, part = 0;; at += part) {
+        status_t s = svc(ORD_CALL_MEM_UNMAP, space, address + at, size - at, 0, 0, 0, &part);
+        if (s != ORD_OK || part >= size - at)
+            return s;
+    }
 }
 
 status_t call_task_create(uint64_t dst, const char *name, uint64_t length, uint64_t cores,
@@ -80,6 +88,11 @@ status_t call_vm_add_core(uint64_t vm, uint64_t core, uint64_t priority_limit, u
 status_t call_vm_stop(uint64_t vm)
 {
     return svc4(ORD_CALL_VM_STOP, vm, 0, 0, 0);
+}
+
+status_t call_vm_firmware(uint64_t vm, uint64_t first, uint64_t last)
+{
+    return svc4(ORD_CALL_VM_FIRMWARE, vm, first, last, 0);
 }
 
 status_t call_vm_watchdog(uint64_t vm, uint64_t milliseconds)
