@@ -271,10 +271,10 @@ uint64_t gic_handle(struct core *c)
     switch (intid) {
     case INTID_HTIMER:
         timer_expire();
-        arch_irq_deactivate(INTID_HTIMER);
+        arch_irq_resume(INTID_HTIMER);
         break;
     case INTID_KICK:
-        arch_irq_deactivate(INTID_KICK);
+        arch_irq_resume(INTID_KICK);
         break;
     case INTID_VTIMER:
         /* Stays active until the guest's EOI, so that it does not fire again meanwhile. */
@@ -283,11 +283,11 @@ uint64_t gic_handle(struct core *c)
             break;
         }
         sysreg_write(cntv_ctl_el0, 0);
-        arch_irq_deactivate(INTID_VTIMER);
+        arch_irq_resume(INTID_VTIMER);
         break;
     case INTID_MAINTENANCE:
         gich_underflow(c);
-        arch_irq_deactivate(INTID_MAINTENANCE);
+        arch_irq_resume(INTID_MAINTENANCE);
         break;
     default:
         /* What is given away first: the console's UART never is (irq_create()). */
