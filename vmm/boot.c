@@ -4,6 +4,7 @@
 #include "call.h"
 #include "heap.h"
 #include "log.h"
+#include "power.h"
 
 #define MIB       (1ull << 20)
 #define FDT_ALIGN (2 * MIB)  /* a device tree of up to 2 MiB must not cross such a boundary */
@@ -287,11 +288,8 @@ bool boot_load(struct boot *boot)
 
 void boot_start(struct boot *boot)
 {
-    struct vm *vm = &boot->vm;
+    struct vcpu *first = &boot->vm.vcpu[0];
 
     log_line("starting Linux");
-    spinlock_lock(&vm->psci_lock);
-    vm->vcpu[0].power = VCPU_ON_PENDING;
-    spinlock_unlock(&vm->psci_lock);
-    vcpu_wake(&vm->vcpu[0]);
+    power_on(first, first->entry, first->context);
 }

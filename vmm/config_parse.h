@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the parts of the configuration's parser share: config.c has the root node, config_task.c the nodes
- * below. */
+ * below, config_value.c what values have in common. */
 #ifndef VMM_CONFIG_PARSE_H
 #define VMM_CONFIG_PARSE_H
 

@@ -5,6 +5,7 @@
  *
  *   gicd.c  GICD_*   SPIs: an irq object of the hypervisor each, made when the guest first wants it
  *   gicr.c  GICR_*   SGIs and PPIs: bits in the vCPU's state page
+ *   gic.c            which frame an access hits; gic_reg.c: fields that both have
  *
  * An interrupt is forwarded if it is enabled, in group 1, and GICD_CTLR.EnableGrp1 is set. Group 0 would
  * be an FIQ: nothing delivers it. After reset all are in group 1, as firmware would leave them.

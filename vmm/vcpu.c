@@ -1,53 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "call.h"
 #include "log.h"
+#include "power.h"
 #include "vm.h"
-
-void vcpu_wake(struct vcpu *vcpu)
-{
-    call_notify_signal(vcpu->notify_cap, 1);
-}
-
-static bool vm_ending(struct vm *vm)
-{
-    return __atomic_load_n(&vm->ending, __ATOMIC_ACQUIRE);
-}
-
-/* Takes a power-on request, if there is one. */
-static bool vcpu_power_on(struct vcpu *vcpu)
-{
-    bool on = false;
-
-    spinlock_lock(&vcpu->vm->psci_lock);
-    if (vcpu->power == VCPU_ON_PENDING) {
-        vcpu->power = VCPU_ON;
-        on = true;
-    }
-    spinlock_unlock(&vcpu->vm->psci_lock);
-    return on;
-}
-
-/*
- * An SPI that the guest has not ended is active in the machine's distributor, and its device silent. The
- * reset deactivates it. A level-triggered one whose device still asks is pending again at once: it must not
- * come back here, so what is routed to this vCPU is shut off before. An edge that the guest has not seen is
- * gone: nothing here can tell it from one that another vCPU is just handling, so none is raised anew.
- */
-void vcpu_power_off(struct vcpu *vcpu)
-{
-    struct vm *vm = vcpu->vm;
-    status_t status;
-
-    gic_set_online(vm, vcpu, false);
-    status = call_vcpu_reset(vcpu->cap);
-    spinlock_lock(&vm->psci_lock);
-    vcpu->power = VCPU_OFF;
-    spinlock_unlock(&vm->psci_lock);
-    if (status != ORD_OK) {
-        log_line("vCPU %u cannot be reset (%ld)", vcpu->index, (long)status);
-        vm_end(vm, vm->config.on_error, "guest cannot go on");
-    }
-}
 
 static void vcpu_dump(struct vcpu *vcpu)
 {
@@ -70,13 +25,13 @@ static bool vcpu_hang(struct vcpu *vcpu)
     uint32_t on = 0;
 
     vcpu_dump(vcpu);
-    spinlock_lock(&vm->psci_lock);
+    spinlock_lock(&vm->power_lock);
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         on += vm->vcpu[i].power == VCPU_ON;
     bool last = ++vm->hanging >= on;
     if (last)
         vm->hanging = 0;
-    spinlock_unlock(&vm->psci_lock);
+    spinlock_unlock(&vm->power_lock);
     if (last && vm->config.on_hang == POLICY_REPORT)
         log_line("guest hangs: it goes on");
     else if (last)
@@ -163,7 +118,7 @@ void vcpu_thread(void *argument)
     uint64_t bits;
 
     while (!vm_ending(vcpu->vm)) {
-        if (vcpu_power_on(vcpu))
+        if (power_take(vcpu))
             vcpu_run(vcpu);
         else if (call_notify_wait(vcpu->notify_cap, &bits) != ORD_OK)
             break;

@@ -18,7 +18,7 @@ struct vcpu {
     uint64_t affinity;
     uint32_t cap, thread_cap, notify_cap;
     struct ord_vcpu_state *state;
-    /* under vm->psci_lock: */
+    /* under vm->power_lock: */
     enum vcpu_power power;
     uint64_t entry, context; /* for ON_PENDING */
     /* under gic->lock: */
@@ -32,12 +32,6 @@ struct vcpu {
 
 /* Body of a vCPU's thread. Runs on its own stack, with the vCPU as argument; never returns. */
 void vcpu_thread(void *vcpu);
-
-/* Wakes the thread of a vCPU: it looks at its power state. */
-void vcpu_wake(struct vcpu *vcpu);
-
-/* PSCI's CPU_OFF, on the vCPU's thread: another vCPU may start it again as soon as this has returned. */
-void vcpu_power_off(struct vcpu *vcpu);
 
 /* Handles the exit that is in the state page. False: this vCPU is off now (or the VM ends). */
 bool vcpu_handle_exit(struct vcpu *vcpu);

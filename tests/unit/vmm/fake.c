@@ -8,7 +8,7 @@ struct fake fake;
 static struct ord_vcpu_state fake_states[ORD_CORES_MAX] __attribute__((aligned(ORD_PAGE_SIZE)));
 
 /* State pages of vCPUs that the code under test creates: vcpu_create backs them. */
-const uint64_t vm_state_base = 0x74000000;
+const uint64_t fake_state_base = 0x74000000;
 
 void fake_reset(void)
 {
@@ -195,7 +195,7 @@ status_t call_vcpu_create(uint64_t dst, uint64_t vm, uint64_t thread, uint64_t a
     uint32_t i = fake.vcpu_count++;
 
     CHECK(vm == fake.vm_cap && (uintptr_t)state % ORD_PAGE_SIZE == 0);
-    CHECK_EQUAL((uintptr_t)state, vm_state_base + i * ORD_PAGE_SIZE);
+    CHECK_EQUAL((uintptr_t)state, fake_state_base + i * ORD_PAGE_SIZE);
     CHECK(mmap(state, ORD_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
                0) == state);
     fake.vcpu_affinity[i] = affinity;

@@ -51,6 +51,9 @@ struct fake {
 
 extern struct fake fake;
 
+/* Where state pages of vCPUs are: vm->state_base. */
+extern const uint64_t fake_state_base;
+
 /* Everything back to the start. */
 void fake_reset(void);
 

@@ -57,6 +57,7 @@ static void start(void)
 {
     fake_reset();
     memset(&boot, 0, sizeof(boot));
+    boot.vm.state_base = fake_state_base;
     memset(heap, 0, MIB);
     fake_bootinfo(&info, 4, RAM_BASE, RAM_SIZE);
     info.dtb_base = (uintptr_t)machine;

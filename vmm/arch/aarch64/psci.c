@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * PSCI 1.1 (Arm DEN0022) and SMCCC 1.1 (Arm DEN0028) for the guest, without what it makes optional.
- * The power state of all vCPUs is guarded by vm->psci_lock:
- *
- *   OFF --CPU_ON--> ON_PENDING --its thread takes it--> ON --CPU_OFF--> OFF
+ * CPU_ON is power_on(), CPU_OFF is power_off() (power.h).
  */
 #include <string.h>
 #include "log.h"
+#include "power.h"
 #include "vm.h"
 
 enum {
@@ -73,7 +72,7 @@ static int64_t psci_cpu_suspend(struct call *call)
 
 static int64_t psci_cpu_off(struct call *call)
 {
-    vcpu_power_off(call->vcpu);
+    power_off(call->vcpu);
     call->off = true;
     return PSCI_SUCCESS;
 }
@@ -82,26 +81,19 @@ static int64_t psci_cpu_on(struct call *call)
 {
     struct vm *vm = call->vcpu->vm;
     struct vcpu *target = vm_find_vcpu(vm, call->arg[0]);
-    int64_t result = PSCI_SUCCESS;
 
     if (!target)
         return PSCI_INVALID_PARAMETERS;
     if (call->arg[1] % 4 || !range_list_holds(&vm->ram, (struct range){call->arg[1], 4}))
         return PSCI_INVALID_ADDRESS;
-    spinlock_lock(&vm->psci_lock);
-    if (target->power == VCPU_ON) {
-        result = PSCI_ALREADY_ON;
-    } else if (target->power == VCPU_ON_PENDING) {
-        result = PSCI_ON_PENDING;
-    } else {
-        target->entry = call->arg[1];
-        target->context = call->arg[2];
-        target->power = VCPU_ON_PENDING;
+    switch (power_on(target, call->arg[1], call->arg[2])) {
+    case VCPU_ON:
+        return PSCI_ALREADY_ON;
+    case VCPU_ON_PENDING:
+        return PSCI_ON_PENDING;
+    default:
+        return PSCI_SUCCESS;
     }
-    spinlock_unlock(&vm->psci_lock);
-    if (result == PSCI_SUCCESS)
-        vcpu_wake(target);
-    return result;
 }
 
 static int64_t psci_affinity_info(struct call *call)
@@ -113,7 +105,7 @@ static int64_t psci_affinity_info(struct call *call)
     if (call->arg[1] > 3 || (call->arg[0] & ~level_mask[0]))
         return PSCI_INVALID_PARAMETERS;
     uint64_t mask = level_mask[call->arg[1]];
-    spinlock_lock(&vm->psci_lock);
+    spinlock_lock(&vm->power_lock);
     for (uint32_t i = 0; i < vm->vcpu_count && result != AFFINITY_ON; i++) {
         const struct vcpu *vcpu = &vm->vcpu[i];
         if ((vcpu->affinity ^ call->arg[0]) & mask)
@@ -125,7 +117,7 @@ static int64_t psci_affinity_info(struct call *call)
         else if (result < 0)
             result = AFFINITY_OFF;
     }
-    spinlock_unlock(&vm->psci_lock);
+    spinlock_unlock(&vm->power_lock);
     return result;
 }
 
