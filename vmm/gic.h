@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include "call.h"
 #include <stdint.h>
+#include "mmio.h"
 #include "spinlock.h"
 
 struct vm;
@@ -45,14 +46,6 @@ struct gic {
     uint64_t router[GIC_INTID_MAX];
     uint16_t irq[GIC_INTID_MAX];  /* capability of the irq object, 0 = none yet */
     uint8_t bound[GIC_INTID_MAX]; /* index of the vCPU that the irq object is bound to */
-};
-
-/* A decoded access of the guest. */
-struct mmio {
-    uint64_t address; /* guest physical */
-    uint32_t size;    /* 1, 2, 4, 8 */
-    bool write;
-    uint64_t data;
 };
 
 /* Bits of a priority that exist. */

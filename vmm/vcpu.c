@@ -4,19 +4,6 @@
 #include "power.h"
 #include "vm.h"
 
-static void vcpu_dump(struct vcpu *vcpu)
-{
-    const struct ord_vcpu_state *s = vcpu->state;
-
-    log_line("vCPU %u: exit %u, pc 0x%lx, pstate 0x%lx, esr 0x%lx, far 0x%lx, ipa 0x%lx", vcpu->index,
-             s->exit, (unsigned long)s->pc, (unsigned long)s->pstate, (unsigned long)s->esr,
-             (unsigned long)s->far, (unsigned long)s->ipa);
-    for (uint32_t i = 0; i < 31; i += 3)
-        log_line("  x%02u %016lx %016lx %016lx", i, (unsigned long)s->x[i],
-                 i + 1 < 31 ? (unsigned long)s->x[i + 1] : (unsigned long)s->sp_el0,
-                 i + 2 < 31 ? (unsigned long)s->x[i + 2] : 0);
-}
-
 /* All vCPUs that are on get this exit. Each shows its registers, and the last one does what the policy says.
  */
 static bool vcpu_hang(struct vcpu *vcpu)
@@ -24,7 +11,7 @@ static bool vcpu_hang(struct vcpu *vcpu)
     struct vm *vm = vcpu->vm;
     uint32_t on = 0;
 
-    vcpu_dump(vcpu);
+    arch_vcpu_dump(vcpu);
     spinlock_lock(&vm->power_lock);
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         on += vm->vcpu[i].power == VCPU_ON;
@@ -41,34 +28,24 @@ static bool vcpu_hang(struct vcpu *vcpu)
 
 static void vcpu_handle_mmio(struct vcpu *vcpu)
 {
-    struct ord_vcpu_state *s = vcpu->state;
-    struct mmio mmio = {s->ipa, s->mmio_size, s->mmio_write != 0, s->mmio_data};
+    struct mmio mmio;
 
-    if (gic_access(vcpu->vm, vcpu, &mmio)) {
-        if (!mmio.write)
-            s->mmio_data = mmio.data;
-        s->answer = ORD_ANSWER_NONE;
-        return;
-    }
-    log_guest("vCPU %u: no device at 0x%lx (%s, pc 0x%lx): external abort", vcpu->index,
-              (unsigned long)s->ipa, mmio.write ? "write" : "read", (unsigned long)s->pc);
-    s->answer = ORD_ANSWER_ABORT;
+    if (arch_vcpu_access(vcpu, &mmio) && gic_access(vcpu->vm, vcpu, &mmio))
+        arch_vcpu_access_done(vcpu, &mmio);
+    else
+        arch_vcpu_refuse(vcpu);
 }
 
 bool vcpu_handle_exit(struct vcpu *vcpu)
 {
-    struct ord_vcpu_state *s = vcpu->state;
+    enum vcpu_next next;
 
-    switch (s->exit) {
+    switch (vcpu->state->exit) {
     case ORD_EXIT_MMIO:
         vcpu_handle_mmio(vcpu);
         return true;
-    case ORD_EXIT_CALL:
-        return vcpu_handle_call(vcpu);
     case ORD_EXIT_ABORT:
-        log_guest("vCPU %u: nothing at 0x%lx (esr 0x%lx, pc 0x%lx): external abort", vcpu->index,
-                  (unsigned long)s->ipa, (unsigned long)s->esr, (unsigned long)s->pc);
-        s->answer = ORD_ANSWER_ABORT;
+        arch_vcpu_refuse(vcpu);
         return true;
     case ORD_EXIT_NONE:
     case ORD_EXIT_KICK:
@@ -76,8 +53,11 @@ bool vcpu_handle_exit(struct vcpu *vcpu)
     case ORD_EXIT_HANG:
         return vcpu_hang(vcpu);
     default:
+        next = arch_vcpu_exit(vcpu);
+        if (next != VCPU_CANNOT)
+            return next == VCPU_GOES_ON;
         if (!__atomic_exchange_n(&vcpu->vm->dumped, true, __ATOMIC_RELAXED))
-            vcpu_dump(vcpu);
+            arch_vcpu_dump(vcpu);
         vm_end(vcpu->vm, vcpu->vm->config.on_error, "guest cannot go on");
         return false;
     }
@@ -87,7 +67,7 @@ static void vcpu_run(struct vcpu *vcpu)
 {
     status_t status = call_vcpu_reset(vcpu->cap);
 
-    vcpu_set_entry(vcpu);
+    arch_vcpu_start(vcpu);
     gic_set_online(vcpu->vm, vcpu, true);
     while (status == ORD_OK) {
         status = call_vcpu_run(vcpu->cap);
@@ -124,8 +104,8 @@ void vcpu_thread(void *argument)
             break;
     }
     /*
-     * Interrupts that are pending in its list registers could end its core's sleep at once, again and again.
-     * In the distributor all stay as they are: detached threads may have some of them.
+     * Interrupts that are pending for it could end its core's sleep at once, again and again. In the
+     * machine's interrupt controller all stay as they are: detached threads may have some of them.
      */
     status_t status = call_vcpu_reset(vcpu->cap);
     if (status != ORD_OK)

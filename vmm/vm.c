@@ -16,10 +16,10 @@ void vm_cap_free(uint32_t cap)
         cap_next--;
 }
 
-struct vcpu *vm_find_vcpu(struct vm *vm, uint64_t affinity)
+struct vcpu *vm_find_vcpu(struct vm *vm, uint64_t hwid)
 {
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
-        if (vm->vcpu[i].affinity == affinity)
+        if (vm->vcpu[i].hwid == hwid)
             return &vm->vcpu[i];
     return NULL;
 }

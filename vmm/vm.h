@@ -44,8 +44,8 @@ uint32_t vm_cap_alloc(void);
 /* Takes back the capability that was handed out last. */
 void vm_cap_free(uint32_t cap);
 
-/* The vCPU with these affinity bits (MPIDR_EL1 layout), or NULL. */
-struct vcpu *vm_find_vcpu(struct vm *vm, uint64_t affinity);
+/* The vCPU of that name, or NULL. */
+struct vcpu *vm_find_vcpu(struct vm *vm, uint64_t hwid);
 
 /* Wakes the thread of a vCPU: it looks at its power state, and whether the VM ends. */
 void vm_wake_vcpu(struct vcpu *vcpu);

@@ -17,7 +17,7 @@ static void vm_list_vcpu(struct vm *vm, uint32_t core)
     struct vcpu *vcpu = &vm->vcpu[vm->vcpu_count];
 
     *vcpu = (struct vcpu){
-        .vm = vm, .index = vm->vcpu_count++, .core = core, .affinity = vm->boot->core[core].mpidr};
+        .vm = vm, .index = vm->vcpu_count++, .core = core, .hwid = arch_core_hwid(&vm->boot->core[core])};
 }
 
 static bool vm_map_ram(struct vm *vm)
@@ -109,7 +109,7 @@ static status_t vm_create_vcpu(struct vm *vm, struct vcpu *vcpu)
                                                                                : VCPU_PRIORITY);
     vcpu->state = (struct ord_vcpu_state *)(vm->state_base + (uint64_t)vcpu->index * ORD_PAGE_SIZE);
     if (status == ORD_OK)
-        status = call_vcpu_create(vcpu->cap, vm->cap, vcpu->thread_cap, vcpu->affinity, vcpu->state);
+        status = call_vcpu_create(vcpu->cap, vm->cap, vcpu->thread_cap, vcpu->hwid, vcpu->state);
     return status;
 }
 

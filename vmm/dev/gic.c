@@ -27,7 +27,7 @@ bool gic_access(struct vm *vm, struct vcpu *vcpu, struct mmio *mmio)
 void gic_set_online(struct vm *vm, struct vcpu *vcpu, bool online)
 {
     spinlock_lock(&vm->gic.lock);
-    vcpu->online = online;
+    vcpu->arch.online = online;
     gicd_retarget_locked(vm);
     spinlock_unlock(&vm->gic.lock);
 }

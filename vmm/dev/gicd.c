@@ -84,7 +84,7 @@ static struct vcpu *spi_target(struct vm *vm, uint32_t intid)
     struct vcpu *vcpu = router & GICD_IROUTER_IRM ? NULL : vm_find_vcpu(vm, router);
 
     for (uint32_t i = 0; !vcpu && i < vm->vcpu_count; i++)
-        if (vm->vcpu[i].online)
+        if (vm->vcpu[i].arch.online)
             vcpu = &vm->vcpu[i];
     return vcpu ? vcpu : &vm->vcpu[0];
 }
@@ -113,7 +113,7 @@ static void spi_follow(struct vm *vm, uint32_t intid)
 {
     const struct vcpu *target = spi_target(vm, intid);
 
-    if (vm->gic.irq[intid] && target->online && vm->gic.bound[intid] != target->index)
+    if (vm->gic.irq[intid] && target->arch.online && vm->gic.bound[intid] != target->index)
         spi_bind(vm, intid);
 }
 
@@ -160,7 +160,7 @@ static uint32_t spi_wanted(struct vm *vm, uint32_t word)
     want &= word_mask(gic, word);
     for (uint32_t rest = want; rest; rest &= rest - 1) {
         uint32_t bit = (uint32_t)__builtin_ctz(rest);
-        if (!spi_target(vm, word * 32 + bit)->online)
+        if (!spi_target(vm, word * 32 + bit)->arch.online)
             want &= ~(1u << bit);
     }
     return want;

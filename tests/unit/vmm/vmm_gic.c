@@ -65,7 +65,7 @@ static void test_identification(void)
     uint64_t data = 0;
     CHECK(!access_as(0, false, GICR + 3 * 0x20000, 4, &data)); /* behind the last redistributor */
     CHECK(!access_as(0, false, GICD + 0x10000, 4, &data) && !access_as(0, false, GICD - 4, 4, &data));
-    vm.vcpu[1].affinity = 0x1200030201;
+    vm.vcpu[1].hwid = 0x1200030201;
     CHECK_EQUAL(get(GICR + 0x20008, 8) >> 32, 0x12030201);
 }
 

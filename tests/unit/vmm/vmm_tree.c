@@ -303,7 +303,7 @@ static void test_board(const void *machine)
     vm.config.guest_cores = 9;
     vm.config.host_cores = 2;
     CHECK(make(machine, &boot));
-    CHECK_EQUAL(vm.vcpu[1].affinity, 0x101);
+    CHECK_EQUAL(vm.vcpu[1].hwid, 0x101);
     /* PPIs 15 and 9..14 are in use */
     CHECK_EQUAL(vm.vppi, 24);
     CHECK_EQUAL(cell("/outrider", "interrupts", 1, 3), 8);

@@ -3,8 +3,7 @@
  * PSCI 1.1 (Arm DEN0022) and SMCCC 1.1 (Arm DEN0028) for the guest, without what it makes optional.
  * CPU_ON is power_on(), CPU_OFF is power_off() (power.h).
  */
-#include <string.h>
-#include "log.h"
+#include "psci.h"
 #include "power.h"
 #include "vm.h"
 
@@ -37,20 +36,8 @@ enum {
 #define PSCI_NO_MIGRATION  2            /* MIGRATE_INFO_TYPE: no trusted OS that needs it */
 #define PSCI_POWER_DOWN    (1ull << 16) /* power_state: StateType */
 #define PSCI_RESET2_VENDOR (1ull << 31)
-#define PSTATE_EL1H_MASKED 0x3c5 /* DAIF set, EL1 with SP_EL1 */
 
 enum { AFFINITY_ON = 0, AFFINITY_OFF = 1, AFFINITY_ON_PENDING = 2 };
-
-void vcpu_set_entry(struct vcpu *vcpu)
-{
-    struct ord_vcpu_state *s = vcpu->state;
-
-    memset(s->x, 0, sizeof(s->x));
-    s->sp_el0 = 0;
-    s->x[0] = vcpu->context;
-    s->pc = vcpu->entry;
-    s->pstate = PSTATE_EL1H_MASKED;
-}
 
 /* A call: arguments x1.., cut to 32 bits for the 32-bit version. Result for x0. */
 struct call {
@@ -108,7 +95,7 @@ static int64_t psci_affinity_info(struct call *call)
     spinlock_lock(&vm->power_lock);
     for (uint32_t i = 0; i < vm->vcpu_count && result != AFFINITY_ON; i++) {
         const struct vcpu *vcpu = &vm->vcpu[i];
-        if ((vcpu->affinity ^ call->arg[0]) & mask)
+        if ((vcpu->hwid ^ call->arg[0]) & mask)
             continue;
         if (vcpu->power == VCPU_ON)
             result = AFFINITY_ON;
@@ -196,7 +183,7 @@ static int64_t psci_features(struct call *call)
     return function_find(fid) && fid != SMCCC_ARCH_FEATURES ? PSCI_SUCCESS : PSCI_NOT_SUPPORTED;
 }
 
-bool vcpu_handle_call(struct vcpu *vcpu)
+bool psci_call(struct vcpu *vcpu)
 {
     struct ord_vcpu_state *s = vcpu->state;
     uint32_t fid = (uint32_t)s->x[0];

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef VMM_VCPU_ARCH_H
+#define VMM_VCPU_ARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <outrider/task.h>
+
+/* Its redistributor; under the interrupt controller's lock. */
+struct vcpu_arch {
+    bool online;      /* it runs: takes SPIs */
+    bool sleeping;    /* GICR_WAKER.ProcessorSleep */
+    uint32_t enabled; /* GICR_ISENABLER0 */
+    uint32_t group;   /* GICR_IGROUPR0: 1 = group 1 */
+    uint32_t edge;    /* GICR_ICFGR0/1, one bit per interrupt */
+};
+
+/* MPIDR_EL1, the affinity fields. */
+static inline uint64_t arch_core_hwid(const struct ord_core *core)
+{
+    return core->mpidr;
+}
+
+#endif
