@@ -2,6 +2,7 @@
 #include <string.h>
 #include "boot.h"
 #include "call.h"
+#include "gic.h"
 #include "heap.h"
 #include "log.h"
 #include "power.h"
@@ -202,7 +203,7 @@ bool boot_make_vm(struct boot *boot)
         return false;
     if (!vm_create(vm) || !check_gic(boot) || !make_tree(boot) || !vm_create_vcpus(vm))
         return false;
-    gic_init(vm, boot->info->gicd_typer, boot->info->gicd_base, boot->info->gicr_base);
+    arch_irqchip_init(vm);
     if (!tasks_make(vm, boot->machine))
         return false;
     log_cores("guest", vm->config.guest_cores);

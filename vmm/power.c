@@ -35,7 +35,7 @@ bool power_take(struct vcpu *vcpu)
 }
 
 /*
- * An SPI that the guest has not ended is active in the machine's distributor, and its device silent. The
+ * An interrupt that the guest has not ended is active in the machine's controller, and its device silent. The
  * reset deactivates it. A level-triggered one whose device still asks is pending again at once: it must not
  * come back here, so what is routed to this vCPU is shut off before. An edge that the guest has not seen is
  * gone: nothing here can tell it from one that another vCPU is just handling, so none is raised anew.
@@ -45,7 +45,7 @@ void power_off(struct vcpu *vcpu)
     struct vm *vm = vcpu->vm;
     status_t status;
 
-    gic_set_online(vm, vcpu, false);
+    arch_irqchip_set_online(vm, vcpu, false);
     status = call_vcpu_reset(vcpu->cap);
     spinlock_lock(&vm->power_lock);
     vcpu->power = VCPU_OFF;

@@ -2,6 +2,7 @@
 #include "task.h"
 #include <string.h>
 #include "call.h"
+#include "gic.h"
 #include "log.h"
 #include "tree.h"
 #include "vm.h"
@@ -180,7 +181,7 @@ static status_t connect_linux(struct vm *vm, const struct task_channel *c, struc
     if (s == ORD_OK)
         s = call_irq_create(irq, 0);
     if (s == ORD_OK)
-        s = gic_add_virtual(vm, c->irq, irq);
+        s = arch_irqchip_add_virtual(vm, c->irq, irq);
     if (s == ORD_OK)
         s = call_vm_channel(vm->cap, c->id, t->notify, 1ull << e->bit, take, irq);
     if (s == ORD_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The guest's tree: interrupt controller, memory, /chosen, aliases, our own node; and all steps in order. */
 #include <string.h>
+#include "gic.h"
 #include "log.h"
 #include "tree.h"
 #include "vm.h"

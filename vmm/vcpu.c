@@ -30,7 +30,7 @@ static void vcpu_handle_mmio(struct vcpu *vcpu)
 {
     struct mmio mmio;
 
-    if (arch_vcpu_access(vcpu, &mmio) && gic_access(vcpu->vm, vcpu, &mmio))
+    if (arch_vcpu_access(vcpu, &mmio) && arch_irqchip_access(vcpu->vm, vcpu, &mmio))
         arch_vcpu_access_done(vcpu, &mmio);
     else
         arch_vcpu_refuse(vcpu);
@@ -68,7 +68,7 @@ static void vcpu_run(struct vcpu *vcpu)
     status_t status = call_vcpu_reset(vcpu->cap);
 
     arch_vcpu_start(vcpu);
-    gic_set_online(vcpu->vm, vcpu, true);
+    arch_irqchip_set_online(vcpu->vm, vcpu, true);
     while (status == ORD_OK) {
         status = call_vcpu_run(vcpu->cap);
         if (vm_ending(vcpu->vm))

@@ -3,14 +3,14 @@
  * The virtual machine.
  *
  *   vm ── vcpu[0..n)   one per guest core, each with a thread of the VMM on that core
- *      ├─ gic          distributor and redistributors (dev/)
+ *      ├─ irqchip      the interrupt controller (arch/)
  *      └─ ram, devices what the guest reaches directly
  */
 #ifndef VMM_VM_H
 #define VMM_VM_H
 
+#include "arch/irqchip.h"
 #include "config.h"
-#include "gic.h"
 #include "range.h"
 #include "spinlock.h"
 #include "task.h"
@@ -25,7 +25,7 @@ struct vm {
     uint64_t state_base; /* the vCPUs' state pages in the VMM's address space, one after the other */
     uint32_t vcpu_count;
     struct vcpu vcpu[ORD_CORES_MAX];
-    struct gic gic;
+    struct irqchip irqchip;
     struct spinlock power_lock;
     bool dumped;                 /* registers of a vCPU that cannot go on were printed */
     uint32_t hanging;            /* vCPUs that have been reported; under power_lock */
@@ -38,7 +38,8 @@ struct vm {
 
 /* vm.c */
 
-/* Next free capability, or 0 if there is none left; at start, then only with gic->lock held. */
+/* Next free capability, or 0 if there is none left; at start, then only with the interrupt controller's lock
+ * held. */
 uint32_t vm_cap_alloc(void);
 
 /* Takes back the capability that was handed out last. */

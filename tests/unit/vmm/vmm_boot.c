@@ -328,7 +328,7 @@ static void test_tasks(void)
     CHECK(strcmp(fdt_getprop(fdt, node, "label", NULL), "samples") == 0);
     bool edge;
     CHECK(tree_node_spi(fdt, info.gicd_base, node, &id, &edge) && id == 287 && edge);
-    CHECK(boot.vm.gic.irq[287] && fake.irq[287].bound);
+    CHECK(boot.vm.irqchip.irq[287] && fake.irq[287].bound);
     /* What is at the upper end already is left alone. */
     start();
     kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);

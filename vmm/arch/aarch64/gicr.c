@@ -4,6 +4,7 @@
  * are kept in the vCPU's state page, where the hypervisor reads them at each entry.
  */
 #include "call.h"
+#include "gic.h"
 #include "vm.h"
 
 enum {
@@ -50,7 +51,7 @@ void gicr_reset(struct vcpu *vcpu)
 
 void gicr_forward_locked(struct vm *vm, struct vcpu *self, struct vcpu *owner)
 {
-    uint32_t want = vm->gic.ctlr & GICD_CTLR_ENABLE_GRP1 ? owner->arch.enabled & owner->arch.group : 0;
+    uint32_t want = vm->irqchip.ctlr & GICD_CTLR_ENABLE_GRP1 ? owner->arch.enabled & owner->arch.group : 0;
 
     if (want == owner->state->private_enabled)
         return;

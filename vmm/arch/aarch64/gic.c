@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which frame an access hits. */
+#include "gic.h"
 #include "vm.h"
 
-bool gic_access(struct vm *vm, struct vcpu *vcpu, struct mmio *mmio)
+bool arch_irqchip_access(struct vm *vm, struct vcpu *vcpu, struct mmio *mmio)
 {
-    struct gic *gic = &vm->gic;
+    struct irqchip *gic = &vm->irqchip;
     uint64_t gicd = mmio->address - gic->gicd_base, gicr = mmio->address - gic->gicr_base;
     bool is_gicd = gicd < GICD_FRAME_SIZE;
 
@@ -24,10 +25,10 @@ bool gic_access(struct vm *vm, struct vcpu *vcpu, struct mmio *mmio)
     return true;
 }
 
-void gic_set_online(struct vm *vm, struct vcpu *vcpu, bool online)
+void arch_irqchip_set_online(struct vm *vm, struct vcpu *vcpu, bool online)
 {
-    spinlock_lock(&vm->gic.lock);
+    spinlock_lock(&vm->irqchip.lock);
     vcpu->arch.online = online;
     gicd_retarget_locked(vm);
-    spinlock_unlock(&vm->gic.lock);
+    spinlock_unlock(&vm->irqchip.lock);
 }
