@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <libfdt.h>
 #include <string.h>
+#include "arch/machine.h"
+#include "blob.h"
 #include "config_parse.h"
-#include "tree.h"
 
 void config_default(struct config *config, const struct ord_bootinfo *boot)
 {
@@ -76,8 +77,9 @@ static bool parse_bootargs(struct parse *p, const char *name, const void *value,
 {
     if (!config_string_valid(value, size))
         return FAIL(p, "%s must be one string", name);
-    if (size > 2048) /* arm64 Linux: COMMAND_LINE_SIZE */
-        return FAIL(p, "%s has %d characters; Linux takes up to 2047", name, size - 1);
+    if (size > ARCH_COMMAND_LINE_SIZE)
+        return FAIL(p, "%s has %d characters; Linux takes up to %u", name, size - 1,
+                    ARCH_COMMAND_LINE_SIZE - 1);
     p->config->bootargs = value;
     return true;
 }
@@ -237,15 +239,15 @@ static bool parse_finish(struct parse *p)
 }
 
 bool config_parse(struct config *config, const void *blob, uint64_t size, const struct ord_bootinfo *boot,
-                  const void *machine, char *error)
+                  char *error)
 {
-    struct parse parse = {.config = config, .boot = boot, .machine = machine, .error = error};
+    struct parse parse = {.config = config, .boot = boot, .error = error};
     struct parse *p = &parse;
     int offset, child;
 
     config_default(config, boot);
     config->guest_cores = 0;
-    if (!tree_check(blob, size))
+    if (!blob_check(blob, size))
         return FAIL(p, "not a valid device tree blob; compile the text with dtc -O dtb");
     if (fdt_node_check_compatible(blob, 0, "outrider,config") != 0)
         return FAIL(p, "the root node lacks compatible = \"outrider,config\"");

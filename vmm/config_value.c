@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Values that properties of the root node and of the nodes below have in common. */
-#include <libfdt.h>
 #include <string.h>
+#include "arch/machine.h"
 #include "config_parse.h"
 
 uint32_t config_cores_online(const struct ord_bootinfo *boot, uint32_t flags)
@@ -34,31 +34,20 @@ bool config_string_valid(const char *value, int size)
     return config_strings_valid(value, size) && strlen(value) + 1 == (size_t)size;
 }
 
-/* Nodes that a guest cannot do without, or that are written anew for it. */
-static bool node_required(const void *machine, int node)
-{
-    static const char *const paths[] = {"/", "/chosen", "/cpus", "/aliases", "/psci", "/timer"};
-    const char *type = fdt_getprop(machine, node, "device_type", NULL);
-
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-        if (fdt_path_offset(machine, paths[i]) == node)
-            return true;
-    return fdt_node_check_compatible(machine, node, "arm,gic-v3") == 0 ||
-           (type && (strcmp(type, "memory") == 0 || strcmp(type, "cpu") == 0));
-}
-
 bool config_parse_paths(struct parse *p, const char *name, const void *value, int size)
 {
     const char *path = value;
 
     if (!config_strings_valid(path, size))
-        return FAIL(p, "%s must be a list of paths, such as \"/pl031@9010000\", \"/fw-cfg@9020000\"", name);
-    for (const char *end = path + size; path < end; path += strlen(path) + 1) {
-        int node = *path == '/' ? fdt_path_offset(p->machine, path) : -FDT_ERR_BADPATH;
-        if (node < 0)
+        return FAIL(p, "%s must be a list of paths, such as " ARCH_DEVICE_NAMES, name);
+    for (const char *end = path + size; path < end; path += strlen(path) + 1)
+        switch (arch_machine_find(p->boot, path)) {
+        case MACHINE_NOTHING:
             return FAIL(p, "%s: the machine has no node \"%s\"", name, path);
-        if (node_required(p->machine, node))
+        case MACHINE_REQUIRED:
             return FAIL(p, "%s: \"%s\" cannot be hidden, Linux needs it", name, path);
-    }
+        case MACHINE_DEVICE:
+            break;
+        }
     return true;
 }

@@ -5,7 +5,7 @@
  *
  * Memory: all RAM that the task is given is the guest's, at its physical address. The VMM sees it at the
  * same addresses until the guest runs. The initrd stays where the boot loader put it, the kernel too if
- * that place suits it; the guest's device tree goes to a free place.
+ * that place suits it; what the guest is told of the machine goes to a free place.
  */
 #include <string.h>
 #include "boot.h"

@@ -19,10 +19,10 @@ struct vcpu {
     uint64_t hwid;  /* of its core, and its own */
     uint32_t cap, thread_cap, notify_cap;
     struct ord_vcpu_state *state;
+    struct vcpu_arch arch;
     /* under vm->power_lock: */
     enum vcpu_power power;
     uint64_t entry, context; /* for ON_PENDING */
-    struct vcpu_arch arch;
 };
 
 /* Body of a vCPU's thread. Runs on its own stack, with the vCPU as argument; never returns. */

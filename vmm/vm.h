@@ -20,9 +20,9 @@ struct vm {
     const struct ord_bootinfo *boot;
     struct config config;
     uint32_t cap;
-    uint32_t vppi;       /* INTID of the virtual exception */
-    uint32_t page;       /* of the guest's own tables: its memory is in whole ones, alone in each */
-    uint64_t state_base; /* the vCPUs' state pages in the VMM's address space, one after the other */
+    uint32_t virtual_exception; /* its interrupt */
+    uint32_t page;              /* of the guest's own tables: its memory is in whole ones, alone in each */
+    uint64_t state_base;        /* the vCPUs' state pages in the VMM's address space, one after the other */
     uint32_t vcpu_count;
     struct vcpu vcpu[ORD_CORES_MAX];
     struct irqchip irqchip;
@@ -63,8 +63,8 @@ void vm_end(struct vm *vm, enum policy policy, const char *reason);
 /* vm_make.c */
 
 /*
- * Creates the VM with its host cores and guest memory (vm->boot, config, page and vppi are set) and lists its
- * vCPUs: the boot core's first. A message says what failed.
+ * Creates the VM with its host cores and guest memory (vm->boot, config, page and virtual_exception are set)
+ * and lists its vCPUs: the boot core's first. A message says what failed.
  */
 bool vm_create(struct vm *vm);
 

@@ -75,7 +75,7 @@ bool vm_create(struct vm *vm)
     status_t status;
 
     vm->cap = vm_cap_alloc();
-    status = call_vm_create(vm->cap, vm->vppi);
+    status = call_vm_create(vm->cap, vm->virtual_exception);
     if (status != ORD_OK) {
         log_line("the VM cannot be created (%ld)", (long)status);
         return false;

@@ -17,6 +17,11 @@ from pathlib import Path
 SOURCES = ("abi", "hypervisor", "vmm", "guest-driver", "bench", "tasks", "tests")
 FORMATTER = 14  # its output differs between versions
 LAYERS = "doc/architecture.md"
+# What only files of an architecture name, in the folders that have an arch/NAME/; and where libfdt is used besides.
+NEUTRAL = {"vmm/": re.compile(r"vmm/(config\w*|blob)\.[ch]")}
+ARCH_WORDS = re.compile(r"(?<![a-z])(?:mpidr|affinity|intids?|v?ppis?|spis?|gic[dr]?(?:v\d)?|lpis?|esr|ipa|psci|smccc|hvc|smc)(?![a-z])", re.I)
+ARCH_WORDS_EXACT = re.compile(r"\bFAR\b|(?<=[.>_])far\b")
+FDT_WORDS = re.compile(r"(?<![a-z])(?:fdt_|dtb|libfdt\.h)", re.I)
 EXEMPT = re.compile(r"(^|/)(LICENSES/|doc/|README|.*\.(md|txt|svg|png|json|ref|out|golden)$)")
 
 
@@ -159,6 +164,21 @@ def check_conditionals(top, _build):
             for number, line in enumerate((top / name).read_text().split("\n"), 1):
                 if re.match(r"\s*#\s*(if|ifdef|ifndef|elif)\b.*(CONFIG_|__aarch64__|__x86_64__|ARCH_)", line):
                     bad.append(f"{name}:{number}: {line.strip()}")
+    return bad
+
+
+def check_neutral(top, _build):
+    """Files outside of arch/NAME/ name nothing that only one architecture has, nor the machine's device tree."""
+    bad = []
+    for name in c_files(top):
+        for folder, configuration in NEUTRAL.items():
+            if not name.startswith(folder) or re.match(r"arch/\w+/", name[len(folder):]):
+                continue
+            words = [ARCH_WORDS, ARCH_WORDS_EXACT] + ([] if configuration.fullmatch(name) else [FDT_WORDS])
+            for number, line in enumerate((top / name).read_text().split("\n"), 1):
+                found = [word for pattern in words for word in pattern.findall(line)]
+                if found:
+                    bad.append(f"{name}:{number}: {', '.join(found)}: is the architecture's")
     return bad
 
 
@@ -346,6 +366,7 @@ CHECKS = {
     "shell": check_shell,
     "python": check_python,
     "conditionals": check_conditionals,
+    "neutral": check_neutral,
     "cppcheck": check_cppcheck,
     "layers": check_layers,
     "whitespace": check_whitespace,

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "fake.h"
 #include "heap.h"
+#include "tree.h"
 
 #define MIB      (1ull << 20)
 #define RAM_BASE 0x40000000ull

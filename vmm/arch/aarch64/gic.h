@@ -32,6 +32,9 @@
 #define GICD_CTLR_ARE         (1u << 4)
 #define GICD_CTLR_DS          (1u << 6)
 
+/* Interrupts 0..n-1 exist in a distributor with this GICD_TYPER. */
+uint32_t gic_intid_count(uint32_t gicd_typer);
+
 /* The parts, with its lock held and the offset in their frame. */
 void gicd_access_locked(struct vm *vm, uint32_t offset, struct mmio *mmio);
 void gicd_retarget_locked(struct vm *vm);

@@ -2,6 +2,15 @@
 /* Fields of registers that both kinds of frame have. */
 #include "gic.h"
 
+#define GICD_TYPER_ITLINES(t) ((t)&0x1f)
+
+uint32_t gic_intid_count(uint32_t gicd_typer)
+{
+    uint32_t count = 32 * (GICD_TYPER_ITLINES(gicd_typer) + 1);
+
+    return count < GIC_INTID_MAX ? count : GIC_INTID_MAX;
+}
+
 void gic_access_64(uint64_t *value, uint32_t offset, struct mmio *mmio)
 {
     uint32_t shift = offset & 4 ? 32 : 0;

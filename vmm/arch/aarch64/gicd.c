@@ -29,8 +29,7 @@ enum {
 #define GICD_PIDR2_VALUE 0x3bu       /* ArchRev 3: GICv3 */
 
 /* GICD_TYPER (12.9.38): what stays of the machine's value. */
-#define GICD_TYPER_ITLINES(t) ((t)&0x1f)
-#define GICD_TYPER_KEEP       (0x1fu | 0x1fu << 19 | 1u << 24 | 1u << 25) /* ITLinesNumber IDbits A3V No1N */
+#define GICD_TYPER_KEEP (0x1fu | 0x1fu << 19 | 1u << 24 | 1u << 25) /* ITLinesNumber IDbits A3V No1N */
 
 #define GICD_IROUTER_MASK 0xff80ffffffull /* Aff3, IRM, Aff2..0 */
 #define GICD_IROUTER_IRM  (1ull << 31)
@@ -42,9 +41,7 @@ void arch_irqchip_init(struct vm *vm)
 
     *gic = (struct irqchip){.gicd_base = vm->boot->gicd_base, .gicr_base = vm->boot->gicr_base};
     gic->typer = gicd_typer & GICD_TYPER_KEEP;
-    gic->intid_count = 32 * (GICD_TYPER_ITLINES(gicd_typer) + 1);
-    if (gic->intid_count > GIC_INTID_MAX)
-        gic->intid_count = GIC_INTID_MAX;
+    gic->intid_count = gic_intid_count(gicd_typer);
     for (uint32_t i = 0; i < GIC_WORDS; i++)
         gic->group[i] = ~0u;
     for (uint32_t i = 0; i < vm->vcpu_count; i++)

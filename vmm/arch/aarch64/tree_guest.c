@@ -179,7 +179,7 @@ static int set_bootargs(void *fdt, int chosen, const char *bootargs)
     return 0;
 }
 
-static int set_chosen(void *fdt, const struct tree_boot *boot)
+static int set_chosen(void *fdt, const struct machine_boot *boot)
 {
     static const char *const unwanted[] = {"bootargs",
                                            "linux,initrd-start",
@@ -234,7 +234,7 @@ static int add_outrider(struct vm *vm, void *fdt)
     TREE_TRY(node);
     TREE_TRY(fdt_setprop_string(fdt, node, "compatible", "outrider,detach-1.0"));
     TREE_TRY(fdt_setprop_string(fdt, node, "method", "hvc"));
-    return add_interrupt(vm, fdt, node, 1, vm->vppi - 16);
+    return add_interrupt(vm, fdt, node, 1, vm->virtual_exception - 16);
 }
 
 /* One node for each channel that the guest is an end of. */
@@ -271,7 +271,7 @@ static uint32_t used_size(const void *fdt)
     return size;
 }
 
-uint32_t tree_guest_size(const void *machine, const struct tree_boot *boot)
+uint32_t tree_guest_size(const void *machine, const struct machine_boot *boot)
 {
     /* fdt_open_into() builds a tree whose blocks are in another order behind the old one */
     return 2 * used_size(machine) + (boot->bootargs ? (uint32_t)strlen(boot->bootargs) : 0) + 16384;
@@ -296,7 +296,7 @@ static bool step(const char *what, int error)
     return error >= 0;
 }
 
-bool tree_make_guest(struct vm *vm, const void *machine, const struct tree_boot *boot, void *fdt,
+bool tree_make_guest(struct vm *vm, const void *machine, const struct machine_boot *boot, void *fdt,
                      uint32_t size)
 {
     return step("copy", copy(machine, fdt, size)) && step("interrupt controller", set_gic(vm, fdt)) &&
