@@ -93,7 +93,7 @@ bool boot_prepare(struct boot *boot, const struct ord_bootinfo *info)
     if (!arch_machine_check(info, &boot->reserved) || !map_own_ram(info) || !find_modules(boot) ||
         !read_config(boot))
         return false;
-    if (!image_check(&boot->image, module_data(boot->linux_module), boot->linux_module->size, error)) {
+    if (!arch_image_check(&boot->image, module_data(boot->linux_module), boot->linux_module->size, error)) {
         log_line("%s", error);
         return false;
     }

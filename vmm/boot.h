@@ -4,8 +4,8 @@
 #ifndef VMM_BOOT_H
 #define VMM_BOOT_H
 
+#include "arch/image.h"
 #include "arch/machine.h"
-#include "image.h"
 #include "vm.h"
 
 struct boot {
