@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The calls of a host task, one function each (outrider/task.h has their meaning). The architecture
- * implements them; unit tests bring their own. Each returns an ord_status.
+ * implements them; unit tests bring their own. Each returns an ord_status. `number` is an interrupt's, of the
+ * machine or of the guest.
  */
 #ifndef VMM_CALL_H
 #define VMM_CALL_H
@@ -10,8 +11,6 @@
 #include <outrider/status.h>
 #include <outrider/task.h>
 
-/* `number`: of an interrupt, of the machine's or the guest's; `exception`: the one of the virtual exception
- */
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 typedef int64_t status_t; /* enum ord_status */
@@ -27,7 +26,7 @@ status_t call_task_start(uint64_t task, uint64_t entry, uint64_t stack_top, uint
                          uint64_t priority) MUST_CHECK;
 status_t call_vm_channel(uint64_t vm, uint64_t channel, uint64_t signal, uint64_t bits, uint64_t take,
                          uint64_t irq) MUST_CHECK;
-status_t call_vm_create(uint64_t dst, uint64_t exception) MUST_CHECK;
+status_t call_vm_create(uint64_t dst, uint64_t number) MUST_CHECK;
 /* budget and period in microseconds; 0: the core runs no vCPU */
 status_t call_vm_add_core(uint64_t vm, uint64_t core, uint64_t priority_limit, uint64_t budget,
                           uint64_t period) MUST_CHECK;

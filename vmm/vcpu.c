@@ -28,10 +28,11 @@ static bool vcpu_hang(struct vcpu *vcpu)
 
 static void vcpu_handle_mmio(struct vcpu *vcpu)
 {
+    struct ord_vcpu_state *s = vcpu->state;
     struct mmio mmio;
 
-    if (arch_vcpu_access(vcpu, &mmio) && arch_irqchip_access(vcpu->vm, vcpu, &mmio))
-        arch_vcpu_access_done(vcpu, &mmio);
+    if (arch_vcpu_access(s, &mmio) && arch_irqchip_access(vcpu->vm, vcpu, &mmio))
+        arch_vcpu_access_done(s, &mmio);
     else
         arch_vcpu_refuse(vcpu);
 }

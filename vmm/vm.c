@@ -29,11 +29,6 @@ void vm_wake_vcpu(struct vcpu *vcpu)
     call_notify_signal(vcpu->notify_cap, 1);
 }
 
-bool vm_ending(const struct vm *vm)
-{
-    return __atomic_load_n(&vm->ending, __ATOMIC_ACQUIRE);
-}
-
 void vm_end(struct vm *vm, enum policy policy, const char *reason)
 {
     static const char *const actions[] = {

@@ -52,7 +52,10 @@ struct vcpu *vm_find_vcpu(struct vm *vm, uint64_t hwid);
 void vm_wake_vcpu(struct vcpu *vcpu);
 
 /* Whether the VM is on its way out. */
-bool vm_ending(const struct vm *vm);
+static inline bool vm_ending(const struct vm *vm)
+{
+    return __atomic_load_n(&vm->ending, __ATOMIC_ACQUIRE);
+}
 
 /*
  * Ends the VM as the policy says. Called by a vCPU's thread with the reason that is printed; the first

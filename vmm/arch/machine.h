@@ -2,8 +2,10 @@
 /*
  * Contract: the machine as its firmware describes it, by a device tree or by tables, and what the guest is
  * told of it. The boot information says where the description is. Each architecture has in <machine_arch.h>
- * (arch/NAME): ARCH_COMMAND_LINE_SIZE   of Linux, with the NUL ARCH_DEVICE_NAMES        examples of names of
- * devices, for a message
+ * (arch/NAME):
+ *
+ *   ARCH_COMMAND_LINE_SIZE   of Linux, with the NUL
+ *   ARCH_DEVICE_NAMES        examples of names of devices, for a message
  */
 #ifndef VMM_ARCH_MACHINE_H
 #define VMM_ARCH_MACHINE_H

@@ -2,14 +2,18 @@
 /*
  * Contract: a vCPU's registers, and the exits that only its architecture knows. Each architecture has in
  * <vcpu_arch.h> (arch/NAME):
- *   struct vcpu_arch                   what it keeps of a vCPU
- *   uint64_t arch_core_hwid(core)      the name of a core (struct ord_core) in the machine: what the guest
- * starts and interrupts it by
+ *
+ *   struct vcpu_arch               what it keeps of a vCPU
+ *   arch_core_hwid(core)           the name in the machine of a core (struct ord_core), and of its vCPU
+ *
+ * and of the state page, inline since each access of the guest to a device needs them:
+ *
+ *   arch_vcpu_access(s, mmio)      the access that ORD_EXIT_MMIO is about; false if it cannot be told
+ *   arch_vcpu_access_done(s, mmio) it has been performed: a read's value is in mmio->data
  */
 #ifndef VMM_ARCH_VCPU_H
 #define VMM_ARCH_VCPU_H
 
-#include "mmio.h"
 #include "vcpu_arch.h"
 
 struct vcpu;
@@ -22,12 +26,6 @@ enum vcpu_next {
 
 /* Registers that it starts with, after a reset, at vcpu->entry and with vcpu->context. */
 void arch_vcpu_start(struct vcpu *vcpu);
-
-/* The access that ORD_EXIT_MMIO is about; false if it cannot be told. */
-bool arch_vcpu_access(struct vcpu *vcpu, struct mmio *mmio);
-
-/* It has been performed: a read's value is in mmio->data. */
-void arch_vcpu_access_done(struct vcpu *vcpu, const struct mmio *mmio);
 
 /* Nothing is where the guest has accessed memory (ORD_EXIT_MMIO, ORD_EXIT_ABORT): says so, and lets happen
  * what happens then on this architecture. */

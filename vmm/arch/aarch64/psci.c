@@ -183,7 +183,7 @@ static int64_t psci_features(struct call *call)
     return function_find(fid) && fid != SMCCC_ARCH_FEATURES ? PSCI_SUCCESS : PSCI_NOT_SUPPORTED;
 }
 
-bool psci_call(struct vcpu *vcpu)
+enum vcpu_next psci_call(struct vcpu *vcpu)
 {
     struct ord_vcpu_state *s = vcpu->state;
     uint32_t fid = (uint32_t)s->x[0];
@@ -192,10 +192,10 @@ bool psci_call(struct vcpu *vcpu)
 
     if (!function) {
         s->x[0] = (uint64_t)PSCI_NOT_SUPPORTED;
-        return true;
+        return VCPU_GOES_ON;
     }
     for (uint32_t i = 0; i < 3; i++)
         call.arg[i] = fid & FID_64 ? s->x[i + 1] : (uint32_t)s->x[i + 1];
     s->x[0] = (uint64_t)function->handle(&call);
-    return !call.off;
+    return call.off ? VCPU_IS_OFF : VCPU_GOES_ON;
 }

@@ -2,14 +2,12 @@
 #ifndef VMM_PSCI_H
 #define VMM_PSCI_H
 
-#include <stdbool.h>
-
-struct vcpu;
+#include "arch/vcpu.h"
 
 /*
  * HVC or SMC of the guest that the hypervisor did not take: PSCI and SMCCC. Arguments and results are in
- * the state page. False: this vCPU is off now (or the VM ends).
+ * the state page.
  */
-bool psci_call(struct vcpu *vcpu);
+enum vcpu_next psci_call(struct vcpu *vcpu);
 
 #endif

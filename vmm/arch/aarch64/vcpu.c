@@ -18,23 +18,6 @@ void arch_vcpu_start(struct vcpu *vcpu)
     s->pstate = PSTATE_EL1H_MASKED;
 }
 
-bool arch_vcpu_access(struct vcpu *vcpu, struct mmio *mmio)
-{
-    const struct ord_vcpu_state *s = vcpu->state;
-
-    *mmio = (struct mmio){s->ipa, s->mmio_size, s->mmio_write != 0, s->mmio_data};
-    return true;
-}
-
-void arch_vcpu_access_done(struct vcpu *vcpu, const struct mmio *mmio)
-{
-    struct ord_vcpu_state *s = vcpu->state;
-
-    if (!mmio->write)
-        s->mmio_data = mmio->data;
-    s->answer = ORD_ANSWER_NONE;
-}
-
 void arch_vcpu_refuse(struct vcpu *vcpu)
 {
     struct ord_vcpu_state *s = vcpu->state;
@@ -52,7 +35,7 @@ enum vcpu_next arch_vcpu_exit(struct vcpu *vcpu)
 {
     if (vcpu->state->exit != ORD_EXIT_CALL)
         return VCPU_CANNOT;
-    return psci_call(vcpu) ? VCPU_GOES_ON : VCPU_IS_OFF;
+    return psci_call(vcpu);
 }
 
 void arch_vcpu_dump(const struct vcpu *vcpu)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <outrider/task.h>
+#include "mmio.h"
 
 /* Its redistributor; under the interrupt controller's lock. */
 struct vcpu_arch {
@@ -19,6 +20,19 @@ struct vcpu_arch {
 static inline uint64_t arch_core_hwid(const struct ord_core *core)
 {
     return core->mpidr;
+}
+
+static inline bool arch_vcpu_access(const struct ord_vcpu_state *s, struct mmio *mmio)
+{
+    *mmio = (struct mmio){s->ipa, s->mmio_size, s->mmio_write != 0, s->mmio_data};
+    return true;
+}
+
+static inline void arch_vcpu_access_done(struct ord_vcpu_state *s, const struct mmio *mmio)
+{
+    if (!mmio->write)
+        s->mmio_data = mmio->data;
+    s->answer = ORD_ANSWER_NONE;
 }
 
 #endif
