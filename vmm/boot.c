@@ -5,9 +5,9 @@
 #include "firmware.h"
 #include "heap.h"
 #include "log.h"
+#include "power.h"
 
 #define MIB       (1ull << 20)
-#define FDT_ALIGN (2 * MIB)  /* a device tree of up to 2 MiB must not cross such a boundary */
 #define SPARE_MIN (32 * MIB) /* beside kernel and initrd: less does not boot a Linux */
 
 static const struct ord_module *find_module(const struct ord_bootinfo *info, const char *name)
@@ -78,8 +78,8 @@ static bool read_config(struct boot *boot)
     char error[CONFIG_ERROR_MAX];
 
     config_default(config, boot->info);
-    if (boot->config && !config_parse(config, module_data(boot->config), boot->config->size, boot->info,
-                                      boot->machine, error)) {
+    if (boot->config &&
+        !config_parse(config, module_data(boot->config), boot->config->size, boot->info, error)) {
         log_line("%s", error);
         return false;
     }
@@ -91,25 +91,17 @@ bool boot_prepare(struct boot *boot, const struct ord_bootinfo *info)
     char error[IMAGE_ERROR_MAX];
 
     boot->info = info;
-    boot->machine = (const void *)(uintptr_t)info->description_base;
-    if (!tree_check(boot->machine, info->description_size)) {
-        log_line("the machine's device tree is corrupt");
+    if (!arch_machine_check(info, &boot->reserved) || !map_own_ram(info) || !find_modules(boot) ||
+        !read_config(boot))
         return false;
-    }
-    if (!tree_reserved(boot->machine, 1ull << info->space_bits, &boot->reserved)) {
-        log_line("the machine's device tree reserves too many ranges of memory");
-        return false;
-    }
-    if (!map_own_ram(info) || !find_modules(boot) || !read_config(boot))
-        return false;
-    if (!image_check(&boot->image, module_data(boot->linux_module), boot->linux_module->size, error)) {
+    if (!arch_image_check(&boot->image, module_data(boot->linux_module), boot->linux_module->size, error)) {
         log_line("%s", error);
         return false;
     }
     boot->vm.page = boot->image.page;
-    boot->tree.bootargs = boot->vm.config.bootargs ? boot->vm.config.bootargs : boot->linux_module->args;
+    boot->start.bootargs = boot->vm.config.bootargs ? boot->vm.config.bootargs : boot->linux_module->args;
     if (boot->ramdisk)
-        boot->tree.initrd = (struct range){boot->ramdisk->base, boot->ramdisk->size};
+        boot->start.initrd = (struct range){boot->ramdisk->base, boot->ramdisk->size};
     return true;
 }
 
@@ -144,29 +136,6 @@ static void log_memory(const struct range_list *ram, const struct range_list *re
         log_line("reserved: %u ranges more", reserved->count - 8);
 }
 
-static bool check_gic(const struct boot *boot)
-{
-    const struct ord_bootinfo *info = boot->info;
-
-    if (boot->vm.vcpu_count * GICR_FRAME_SIZE <= info->gicr_size && GICD_FRAME_SIZE <= info->gicd_size)
-        return true;
-    log_line("the machine's first redistributor region (%lu KiB) is too small for %u guest cores",
-             (unsigned long)(info->gicr_size / 1024), boot->vm.vcpu_count);
-    return false;
-}
-
-static bool make_tree(struct boot *boot)
-{
-    uint32_t size = tree_guest_size(boot->machine, &boot->tree);
-
-    boot->fdt = heap_alloc(size, 8);
-    if (!boot->fdt) {
-        log_line("the machine's device tree is too large (%u bytes)", size);
-        return false;
-    }
-    return tree_make_guest(&boot->vm, boot->machine, &boot->tree, boot->fdt, size);
-}
-
 /* Modules stay where they are until the guest starts. */
 static bool plan_tasks(struct boot *boot)
 {
@@ -185,7 +154,7 @@ static bool plan_tasks(struct boot *boot)
     for (uint32_t i = 0; i < boot->vm.config.task_count; i++)
         if (!module_valid(info, boot->vm.config.task[i].module))
             return false;
-    return tasks_plan(&boot->vm, &used, boot->machine);
+    return tasks_plan(&boot->vm, &used);
 }
 
 bool boot_make_vm(struct boot *boot)
@@ -193,17 +162,14 @@ bool boot_make_vm(struct boot *boot)
     struct vm *vm = &boot->vm;
 
     vm->boot = boot->info;
-    vm->vppi = tree_find_ppi(boot->machine, boot->info->gicd_base);
-    if (!vm->vppi) {
-        log_line("the machine has no GICv3, or no private interrupt to spare");
+    vm->virtual_exception = arch_virtual_exception_find(boot->info);
+    if (!vm->virtual_exception || !plan_tasks(boot))
         return false;
-    }
-    if (!plan_tasks(boot))
+    if (!vm_create(vm) || !arch_machine_describe(vm, &boot->start, &boot->description) || !firmware_allow(vm) ||
+        !vm_create_vcpus(vm))
         return false;
-    if (!vm_create(vm) || !check_gic(boot) || !make_tree(boot) || !firmware_allow(vm) || !vm_create_vcpus(vm))
-        return false;
-    gic_init(vm, boot->info->gicd_typer, boot->info->gicd_base, boot->info->gicr_base);
-    if (!tasks_make(vm, boot->machine))
+    arch_irqchip_init(vm);
+    if (!tasks_make(vm))
         return false;
     log_cores("guest", vm->config.guest_cores);
     log_cores("host", vm->config.host_cores);
@@ -213,13 +179,13 @@ bool boot_make_vm(struct boot *boot)
     return true;
 }
 
-bool boot_place(const struct boot *boot, uint64_t fdt_size, uint64_t *kernel, uint64_t *fdt)
+bool boot_place(const struct boot *boot, uint64_t *kernel, uint64_t *description)
 {
     const struct image *image = &boot->image;
     struct range_list used = boot->reserved;
     struct range in_place = {boot->linux_module->base, image->size};
 
-    if (boot->tree.initrd.size && !range_list_add(&used, range_widen(boot->tree.initrd, ORD_PAGE_SIZE)))
+    if (boot->start.initrd.size && !range_list_add(&used, range_widen(boot->start.initrd, ORD_PAGE_SIZE)))
         return false;
     if (in_place.base % image->align == image->offset && range_list_holds(&boot->vm.ram, in_place) &&
         !range_list_overlap(&used, in_place))
@@ -227,12 +193,12 @@ bool boot_place(const struct boot *boot, uint64_t fdt_size, uint64_t *kernel, ui
     else if (!range_find(&boot->vm.ram, &used, image->size, image->align, image->offset, kernel))
         return false;
     return range_list_add(&used, (struct range){*kernel, image->size}) &&
-           range_find(&boot->vm.ram, &used, fdt_size, FDT_ALIGN, 0, fdt);
+           range_find(&boot->vm.ram, &used, boot->description.size, boot->description.unit, 0, description);
 }
 
 static bool enough_memory(const struct boot *boot)
 {
-    uint64_t total = total_size(&boot->vm.ram), need = boot->image.size + boot->tree.initrd.size + SPARE_MIN;
+    uint64_t total = total_size(&boot->vm.ram), need = boot->image.size + boot->start.initrd.size + SPARE_MIN;
 
     if (total >= need)
         return true;
@@ -244,23 +210,23 @@ static bool enough_memory(const struct boot *boot)
 bool boot_load(struct boot *boot)
 {
     const struct ord_module *module = boot->linux_module;
-    uint64_t fdt_size = fdt_totalsize(boot->fdt), kernel, fdt;
+    uint64_t kernel, description;
 
     if (!enough_memory(boot))
         return false;
-    if (boot->tree.initrd.size &&
-        !range_list_holds(&boot->vm.ram, range_widen(boot->tree.initrd, boot->vm.page))) {
+    if (boot->start.initrd.size &&
+        !range_list_holds(&boot->vm.ram, range_widen(boot->start.initrd, boot->vm.page))) {
         log_line("boot module \"ramdisk\" is at the edge of memory, in a page of %u KiB that the guest has "
                  "in part; "
                  "load it elsewhere",
                  boot->vm.page / 1024);
         return false;
     }
-    if (fdt_size > FDT_ALIGN || !boot_place(boot, fdt_size, &kernel, &fdt)) {
+    if (boot->description.size > boot->description.unit || !boot_place(boot, &kernel, &description)) {
         log_line(
-            "too little memory: no free place for the kernel (%lu MiB in one piece, at a multiple of 2 MiB) "
-            "and the device tree beside the initrd and reserved memory",
-            (unsigned long)(boot->image.size / MIB));
+            "too little memory: no free place for the kernel (%lu MiB in one piece, at a multiple of %lu "
+            "MiB) and for the description of the machine beside the initrd and reserved memory",
+            (unsigned long)(boot->image.size / MIB), (unsigned long)(boot->image.align / MIB));
         return false;
     }
     /* Before modules are overwritten. */
@@ -269,30 +235,25 @@ bool boot_load(struct boot *boot)
     log_line("kernel: 0x%lx, %lu MiB%s, pages of %u KiB", (unsigned long)kernel,
              (unsigned long)(boot->image.size / MIB), kernel == module->base ? "" : ", moved",
              boot->image.page / 1024);
-    if (boot->tree.initrd.size)
-        log_line("initrd: 0x%lx, %lu KiB", (unsigned long)boot->tree.initrd.base,
-                 (unsigned long)(boot->tree.initrd.size / 1024));
-    log_line("device tree: 0x%lx, %lu KiB; virtual exception: interrupt %u", (unsigned long)fdt,
-             (unsigned long)(fdt_size / 1024), boot->vm.vppi);
-    log_line("command line: %s", boot->tree.bootargs);
+    if (boot->start.initrd.size)
+        log_line("initrd: 0x%lx, %lu KiB", (unsigned long)boot->start.initrd.base,
+                 (unsigned long)(boot->start.initrd.size / 1024));
+    log_line("command line: %s", boot->start.bootargs);
     /* From here on, modules other than the initrd may be overwritten. */
     if (kernel != module->base)
         memmove((void *)(uintptr_t)kernel, module_data(module), module->size);
-    memcpy((void *)(uintptr_t)fdt, boot->fdt, fdt_size);
+    arch_machine_load(&boot->vm, &boot->description, description);
     call_mem_sync((void *)(uintptr_t)kernel, boot->image.size);
-    call_mem_sync((void *)(uintptr_t)fdt, fdt_size);
+    call_mem_sync((void *)(uintptr_t)description, boot->description.size);
     boot->vm.vcpu[0].entry = kernel;
-    boot->vm.vcpu[0].context = fdt;
+    boot->vm.vcpu[0].context = description;
     return true;
 }
 
 void boot_start(struct boot *boot)
 {
-    struct vm *vm = &boot->vm;
+    struct vcpu *first = &boot->vm.vcpu[0];
 
     log_line("starting Linux");
-    spinlock_lock(&vm->psci_lock);
-    vm->vcpu[0].power = VCPU_ON_PENDING;
-    spinlock_unlock(&vm->psci_lock);
-    vcpu_wake(&vm->vcpu[0]);
+    power_on(first, first->entry, first->context);
 }

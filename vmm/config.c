@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <libfdt.h>
 #include <string.h>
+#include "arch/machine.h"
+#include "blob.h"
 #include "config_parse.h"
 #include "firmware.h"
-#include "tree.h"
-
-uint32_t config_cores_online(const struct ord_bootinfo *boot, uint32_t flags)
-{
-    uint32_t mask = 0;
-
-    for (uint32_t i = 0; i < boot->core_count && i < ORD_CORES_MAX; i++)
-        if ((boot->core[i].flags & flags) == flags)
-            mask |= 1u << i;
-    return mask;
-}
 
 void config_default(struct config *config, const struct ord_bootinfo *boot)
 {
@@ -83,33 +74,13 @@ static bool parse_period(struct parse *p, const char *name, const void *value, i
     return true;
 }
 
-/* Whether the value is one or more non-empty strings, each terminated. */
-bool config_strings_valid(const char *value, int size)
-{
-    int start = 0;
-
-    if (size <= 0 || value[size - 1] != 0)
-        return false;
-    for (int i = 0; i < size; i++)
-        if (value[i] == 0) {
-            if (i == start && size > 1)
-                return false;
-            start = i + 1;
-        }
-    return true;
-}
-
-bool config_string_valid(const char *value, int size)
-{
-    return config_strings_valid(value, size) && strlen(value) + 1 == (size_t)size;
-}
-
 static bool parse_bootargs(struct parse *p, const char *name, const void *value, int size)
 {
     if (!config_string_valid(value, size))
         return FAIL(p, "%s must be one string", name);
-    if (size > 2048) /* arm64 Linux: COMMAND_LINE_SIZE */
-        return FAIL(p, "%s has %d characters; Linux takes up to 2047", name, size - 1);
+    if (size > ARCH_COMMAND_LINE_SIZE)
+        return FAIL(p, "%s has %d characters; Linux takes up to %u", name, size - 1,
+                    ARCH_COMMAND_LINE_SIZE - 1);
     p->config->bootargs = value;
     return true;
 }
@@ -165,35 +136,6 @@ static bool parse_watchdog(struct parse *p, const char *name, const void *value,
         return FAIL(p, "%s must be a number of seconds, 0 to %u, such as <60>", name,
                     ORD_WATCHDOG_MAX / 1000);
     p->config->watchdog = fdt32_ld(value);
-    return true;
-}
-
-/* Nodes that a guest cannot do without, or that are written anew for it. */
-static bool node_required(const void *machine, int node)
-{
-    static const char *const paths[] = {"/", "/chosen", "/cpus", "/aliases", "/psci", "/timer"};
-    const char *type = fdt_getprop(machine, node, "device_type", NULL);
-
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-        if (fdt_path_offset(machine, paths[i]) == node)
-            return true;
-    return fdt_node_check_compatible(machine, node, "arm,gic-v3") == 0 ||
-           (type && (strcmp(type, "memory") == 0 || strcmp(type, "cpu") == 0));
-}
-
-bool config_parse_paths(struct parse *p, const char *name, const void *value, int size)
-{
-    const char *path = value;
-
-    if (!config_strings_valid(path, size))
-        return FAIL(p, "%s must be a list of paths, such as \"/pl031@9010000\", \"/fw-cfg@9020000\"", name);
-    for (const char *end = path + size; path < end; path += strlen(path) + 1) {
-        int node = *path == '/' ? fdt_path_offset(p->machine, path) : -FDT_ERR_BADPATH;
-        if (node < 0)
-            return FAIL(p, "%s: the machine has no node \"%s\"", name, path);
-        if (node_required(p->machine, node))
-            return FAIL(p, "%s: \"%s\" cannot be hidden, Linux needs it", name, path);
-    }
     return true;
 }
 
@@ -319,15 +261,15 @@ static bool parse_finish(struct parse *p)
 }
 
 bool config_parse(struct config *config, const void *blob, uint64_t size, const struct ord_bootinfo *boot,
-                  const void *machine, char *error)
+                  char *error)
 {
-    struct parse parse = {.config = config, .boot = boot, .machine = machine, .error = error};
+    struct parse parse = {.config = config, .boot = boot, .error = error};
     struct parse *p = &parse;
     int offset, child;
 
     config_default(config, boot);
     config->guest_cores = 0;
-    if (!tree_check(blob, size))
+    if (!blob_check(blob, size))
         return FAIL(p, "not a valid device tree blob; compile the text with dtc -O dtb");
     if (fdt_node_check_compatible(blob, 0, "outrider,config") != 0)
         return FAIL(p, "the root node lacks compatible = \"outrider,config\"");

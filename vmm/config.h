@@ -68,10 +68,10 @@ struct config {
 void config_default(struct config *config, const struct ord_bootinfo *boot);
 
 /*
- * Parses the blob of `size` bytes into `config`, which keeps pointers into it. `machine` is the machine's
- * device tree, for paths. On false, `error` (CONFIG_ERROR_MAX bytes) says what is wrong and what is allowed.
+ * Parses the blob of `size` bytes into `config`, which keeps pointers into it. On false, `error`
+ * (CONFIG_ERROR_MAX bytes) says what is wrong and what is allowed.
  */
 bool config_parse(struct config *config, const void *blob, uint64_t size, const struct ord_bootinfo *boot,
-                  const void *machine, char *error);
+                  char *error);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the parts of the configuration's parser share: config.c has the root node, config_task.c the nodes
- * below. */
+ * below, config_value.c what values have in common. */
 #ifndef VMM_CONFIG_PARSE_H
 #define VMM_CONFIG_PARSE_H
 
@@ -10,7 +10,6 @@
 struct parse {
     struct config *config;
     const struct ord_bootinfo *boot;
-    const void *machine;
     char *error;
     bool budget_given, period_given;
 };
@@ -24,7 +23,7 @@ uint32_t config_cores_online(const struct ord_bootinfo *boot, uint32_t flags);
 bool config_strings_valid(const char *value, int size);
 bool config_string_valid(const char *value, int size);
 
-/* Paths of nodes of the machine that Linux can do without. */
+/* Names of devices of the machine that Linux can do without. */
 bool config_parse_paths(struct parse *p, const char *name, const void *value, int size);
 
 /* The nodes /tasks and /channels, which need not be there. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <libfdt.h>
 #include <string.h>
+#include "arch/machine.h"
 #include "config_parse.h"
 
 /* Of a task or channel: it becomes the name of a file. */
@@ -97,24 +98,14 @@ static bool parse_args(struct parse *p, struct config_task *task, const void *va
     return true;
 }
 
-static bool is_below(const void *fdt, int node, int above)
-{
-    while (node > above)
-        node = fdt_parent_offset(fdt, node);
-    return node == above;
-}
-
 /* Whether an earlier path names that device, a part of it, or what it is a part of. */
 static bool device_taken(struct parse *p, const struct config_task *task, const char *path)
 {
-    int node = fdt_path_offset(p->machine, path);
-
     for (const struct config_task *t = p->config->task; t <= task; t++)
         for (const char *o = t->devices; o && o < t->devices + t->devices_size; o += strlen(o) + 1) {
-            int other = fdt_path_offset(p->machine, o);
             if (o == path)
                 return false; /* the rest is behind it */
-            if (is_below(p->machine, node, other) || is_below(p->machine, other, node))
+            if (arch_machine_overlap(p->boot, path, o))
                 return true;
         }
     return false;

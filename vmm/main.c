@@ -5,7 +5,7 @@
  *
  * Memory: all RAM that the task is given is the guest's, at its physical address. The VMM sees it at the
  * same addresses until the guest runs. The initrd stays where the boot loader put it, the kernel too if
- * that place suits it; the guest's device tree goes to a free place.
+ * that place suits it; what the guest is told of the machine goes to a free place.
  */
 #include <string.h>
 #include "boot.h"
@@ -17,7 +17,7 @@
  * Address space: RAM below 448 GiB, where it is physically; from there on the image (vmm.ld), what the
  * hypervisor puts there (boot information, heap, stack), and the state pages.
  */
-const uint64_t vm_state_base = ORD_TASK_RESERVED_END;
+#define STATE_BASE ORD_TASK_RESERVED_END
 
 _Noreturn void main(const struct ord_bootinfo *info);
 
@@ -37,6 +37,7 @@ _Noreturn void main(const struct ord_bootinfo *info)
                  ORD_ABI_VERSION);
         give_up();
     }
+    boot.vm.state_base = STATE_BASE;
     heap_init(info->heap_base, info->heap_size);
     if (!boot_prepare(&boot, info) || !boot_make_vm(&boot) || !boot_load(&boot))
         give_up();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lock between the VMM's threads, which run on different cores. Order: psci, gic, log; each may be taken
+ * Lock between the VMM's threads, which run on different cores. Order: power, irqchip, log; each may be taken
  * alone. No lock is held across vcpu_run() or notify_wait().
  */
 #ifndef VMM_SPINLOCK_H

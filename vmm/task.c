@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "task.h"
 #include <string.h>
+#include "arch/machine.h"
 #include "call.h"
 #include "log.h"
-#include "tree.h"
 #include "vm.h"
 
 /* A task's address space; tasks are linked to addresses below the start page. */
@@ -42,31 +42,27 @@ static bool find_memory(const struct ord_bootinfo *boot, const struct range_list
 }
 
 /* Interrupts that no device of the machine uses: from the highest down. */
-static bool plan_interrupts(struct vm *vm, const void *machine)
+static bool plan_interrupts(struct vm *vm)
 {
     struct tasks *tasks = &vm->tasks;
-    uint32_t limit = 32 * ((vm->boot->gicd_typer & 0x1f) + 1), id = 0;
+    uint32_t number = 0, id = 0;
 
-    if (limit > GIC_INTID_MAX)
-        limit = GIC_INTID_MAX;
     for (uint32_t i = 0; i < tasks->channel_count; i++) {
         struct task_channel *c = &tasks->channel[i];
         if (vm->config.channel[i].task[1] != CONFIG_LINUX)
             continue;
-        do
-            limit--;
-        while (limit >= GIC_SPI_FIRST && tree_uses_spi(machine, limit));
-        if (limit < GIC_SPI_FIRST) {
+        number = arch_machine_spare_interrupt(vm->boot, number);
+        if (!number) {
             log_line("channel %s: the machine has no interrupt to spare", vm->config.channel[i].name);
             return false;
         }
-        c->irq = limit;
+        c->irq = number;
         c->id = id++;
     }
     return true;
 }
 
-bool tasks_plan(struct vm *vm, const struct range_list *used, const void *machine)
+bool tasks_plan(struct vm *vm, const struct range_list *used)
 {
     struct tasks *tasks = &vm->tasks;
     const struct config *config = &vm->config;
@@ -101,7 +97,7 @@ bool tasks_plan(struct vm *vm, const struct range_list *used, const void *machin
         tasks->channel[i].memory = (struct range){at, config->channel[i].size};
     for (uint32_t i = 0; i < tasks->count; at += tasks->task[i++].size)
         tasks->task[i].memory = at;
-    return range_list_add(&vm->set_aside, tasks->memory) && plan_interrupts(vm, machine);
+    return range_list_add(&vm->set_aside, tasks->memory) && plan_interrupts(vm);
 }
 
 /* Maps physical memory that is ours into a space. */
@@ -180,7 +176,7 @@ static status_t connect_linux(struct vm *vm, const struct task_channel *c, struc
     if (s == ORD_OK)
         s = call_irq_create(irq, 0);
     if (s == ORD_OK)
-        s = gic_add_virtual(vm, c->irq, irq);
+        s = arch_irqchip_add_virtual(vm, c->irq, irq);
     if (s == ORD_OK)
         s = call_vm_channel(vm->cap, c->id, t->notify, 1ull << e->bit, take, irq);
     if (s == ORD_OK)
@@ -205,17 +201,15 @@ static status_t make_channel(struct vm *vm, const struct task_channel *c, const 
 }
 
 /* Registers and interrupt of a device that Linux does not see. NULL, or what is wrong with it. */
-static const char *give_device(struct vm *vm, struct task *t, const char *path, const void *machine)
+static const char *give_device(struct vm *vm, struct task *t, const char *path)
 {
     struct ord_start_device *d = &t->start.device[t->start.device_count];
-    int node = fdt_path_offset(machine, path), bus = node < 0 ? node : fdt_parent_offset(machine, node);
-    struct range registers, pages;
-    uint32_t intid;
-    bool edge;
+    struct machine_device device;
+    struct range pages;
 
-    if (bus < 0 || !tree_reg(machine, bus, node, 0, &registers))
+    if (!arch_machine_device(vm->boot, path, &device))
         return "it has no registers";
-    pages = range_widen(registers, ORD_PAGE_SIZE);
+    pages = range_widen(device.registers, ORD_PAGE_SIZE);
     if (range_list_overlap(&vm->taken, pages))
         return "it shares a page with memory or a device of Linux";
     if (!range_list_add(&vm->taken, pages))
@@ -225,13 +219,13 @@ static const char *give_device(struct vm *vm, struct task *t, const char *path, 
                                                 ORD_MEM_READ | ORD_MEM_WRITE) != ORD_OK)
         return "its registers cannot be mapped";
     memcpy(d->path, path, strlen(path));
-    d->address = at + (registers.base - pages.base);
-    d->size = registers.size;
-    if (tree_node_spi(machine, vm->boot->gicd_base, node, &intid, &edge)) {
+    d->address = at + (device.registers.base - pages.base);
+    d->size = device.registers.size;
+    if (device.interrupt) {
         uint32_t irq = vm_cap_alloc();
-        if (call_irq_create(irq, intid) != ORD_OK)
+        if (call_irq_create(irq, device.interrupt) != ORD_OK)
             return "its interrupt is in use";
-        call_irq_control(irq, edge ? ORD_IRQ_EDGE : ORD_IRQ_LEVEL, NULL);
+        call_irq_control(irq, device.edge ? ORD_IRQ_EDGE : ORD_IRQ_LEVEL, NULL);
         d->irq = t->next_slot++;
         if (call_cap_copy(t->cap, d->irq, irq, 0) != ORD_OK)
             return "its interrupt cannot be given";
@@ -240,10 +234,10 @@ static const char *give_device(struct vm *vm, struct task *t, const char *path, 
     return NULL;
 }
 
-static bool give_devices(struct vm *vm, struct task *t, const struct config_task *c, const void *machine)
+static bool give_devices(struct vm *vm, struct task *t, const struct config_task *c)
 {
     for (uint32_t i = 0; i < c->devices_size; i += (uint32_t)strlen(c->devices + i) + 1) {
-        const char *error = give_device(vm, t, c->devices + i, machine);
+        const char *error = give_device(vm, t, c->devices + i);
         if (error) {
             log_line("task %s cannot have %s: %s", c->name, c->devices + i, error);
             return false;
@@ -252,7 +246,7 @@ static bool give_devices(struct vm *vm, struct task *t, const struct config_task
     return true;
 }
 
-bool tasks_make(struct vm *vm, const void *machine)
+bool tasks_make(struct vm *vm)
 {
     struct tasks *tasks = &vm->tasks;
 
@@ -262,7 +256,7 @@ bool tasks_make(struct vm *vm, const void *machine)
             log_line("task %s cannot be created (%ld)", vm->config.task[i].name, (long)s);
             return false;
         }
-        if (!give_devices(vm, &tasks->task[i], &vm->config.task[i], machine))
+        if (!give_devices(vm, &tasks->task[i], &vm->config.task[i]))
             return false;
     }
     for (uint32_t i = 0; i < tasks->channel_count; i++) {

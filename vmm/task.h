@@ -31,7 +31,7 @@ struct task {
 
 struct task_channel {
     struct range memory; /* physical */
-    uint32_t irq;        /* Linux is an end of it: INTID; else 0 */
+    uint32_t irq;        /* Linux is an end of it: its interrupt; else 0 */
     uint32_t id;         /* Linux's number of it */
 };
 
@@ -43,14 +43,14 @@ struct tasks {
 };
 
 /*
- * Reads the tasks' ELF files and finds memory and interrupts for all, where nothing of `used` is; `machine`
- * is the machine's device tree. False after a message.
+ * Reads the tasks' ELF files and finds memory and interrupts for all, where nothing of `used` is. False after
+ * a message.
  */
-bool tasks_plan(struct vm *vm, const struct range_list *used, const void *machine);
+bool tasks_plan(struct vm *vm, const struct range_list *used);
 
 /* Makes tasks and channels of a VM that has its devices, vCPUs and interrupt controller. False after a
  * message. */
-bool tasks_make(struct vm *vm, const void *machine);
+bool tasks_make(struct vm *vm);
 
 /* Loads and starts them. False after a message. */
 bool tasks_start(struct vm *vm);

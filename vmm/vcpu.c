@@ -1,66 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "call.h"
 #include "log.h"
+#include "power.h"
 #include "vm.h"
-
-void vcpu_wake(struct vcpu *vcpu)
-{
-    call_notify_signal(vcpu->notify_cap, 1);
-}
-
-static bool vm_ending(struct vm *vm)
-{
-    return __atomic_load_n(&vm->ending, __ATOMIC_ACQUIRE);
-}
-
-/* Takes a power-on request, if there is one. */
-static bool vcpu_power_on(struct vcpu *vcpu)
-{
-    bool on = false;
-
-    spinlock_lock(&vcpu->vm->psci_lock);
-    if (vcpu->power == VCPU_ON_PENDING) {
-        vcpu->power = VCPU_ON;
-        on = true;
-    }
-    spinlock_unlock(&vcpu->vm->psci_lock);
-    return on;
-}
-
-/*
- * An SPI that the guest has not ended is active in the machine's distributor, and its device silent. The
- * reset deactivates it. A level-triggered one whose device still asks is pending again at once: it must not
- * come back here, so what is routed to this vCPU is shut off before. An edge that the guest has not seen is
- * gone: nothing here can tell it from one that another vCPU is just handling, so none is raised anew.
- */
-void vcpu_power_off(struct vcpu *vcpu)
-{
-    struct vm *vm = vcpu->vm;
-    status_t status;
-
-    gic_set_online(vm, vcpu, false);
-    status = call_vcpu_reset(vcpu->cap);
-    spinlock_lock(&vm->psci_lock);
-    vcpu->power = VCPU_OFF;
-    spinlock_unlock(&vm->psci_lock);
-    if (status != ORD_OK) {
-        log_line("vCPU %u cannot be reset (%ld)", vcpu->index, (long)status);
-        vm_end(vm, vm->config.on_error, "guest cannot go on");
-    }
-}
-
-static void vcpu_dump(struct vcpu *vcpu)
-{
-    const struct ord_vcpu_state *s = vcpu->state;
-
-    log_line("vCPU %u: exit %u, pc 0x%lx, pstate 0x%lx, esr 0x%lx, far 0x%lx, ipa 0x%lx", vcpu->index,
-             s->exit, (unsigned long)s->pc, (unsigned long)s->pstate, (unsigned long)s->esr,
-             (unsigned long)s->far, (unsigned long)s->ipa);
-    for (uint32_t i = 0; i < 31; i += 3)
-        log_line("  x%02u %016lx %016lx %016lx", i, (unsigned long)s->x[i],
-                 i + 1 < 31 ? (unsigned long)s->x[i + 1] : (unsigned long)s->sp_el0,
-                 i + 2 < 31 ? (unsigned long)s->x[i + 2] : 0);
-}
 
 /* All vCPUs that are on get this exit. Each shows its registers, and the last one does what the policy says.
  */
@@ -69,14 +11,14 @@ static bool vcpu_hang(struct vcpu *vcpu)
     struct vm *vm = vcpu->vm;
     uint32_t on = 0;
 
-    vcpu_dump(vcpu);
-    spinlock_lock(&vm->psci_lock);
+    arch_vcpu_dump(vcpu);
+    spinlock_lock(&vm->power_lock);
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         on += vm->vcpu[i].power == VCPU_ON;
     bool last = ++vm->hanging >= on;
     if (last)
         vm->hanging = 0;
-    spinlock_unlock(&vm->psci_lock);
+    spinlock_unlock(&vm->power_lock);
     if (last && vm->config.on_hang == POLICY_REPORT)
         log_line("guest hangs: it goes on");
     else if (last)
@@ -87,33 +29,24 @@ static bool vcpu_hang(struct vcpu *vcpu)
 static void vcpu_handle_mmio(struct vcpu *vcpu)
 {
     struct ord_vcpu_state *s = vcpu->state;
-    struct mmio mmio = {s->ipa, s->mmio_size, s->mmio_write != 0, s->mmio_data};
+    struct mmio mmio;
 
-    if (gic_access(vcpu->vm, vcpu, &mmio)) {
-        if (!mmio.write)
-            s->mmio_data = mmio.data;
-        s->answer = ORD_ANSWER_NONE;
-        return;
-    }
-    log_guest("vCPU %u: no device at 0x%lx (%s, pc 0x%lx): external abort", vcpu->index,
-              (unsigned long)s->ipa, mmio.write ? "write" : "read", (unsigned long)s->pc);
-    s->answer = ORD_ANSWER_ABORT;
+    if (arch_vcpu_access(s, &mmio) && arch_irqchip_access(vcpu->vm, vcpu, &mmio))
+        arch_vcpu_access_done(s, &mmio);
+    else
+        arch_vcpu_refuse(vcpu);
 }
 
 bool vcpu_handle_exit(struct vcpu *vcpu)
 {
-    struct ord_vcpu_state *s = vcpu->state;
+    enum vcpu_next next;
 
-    switch (s->exit) {
+    switch (vcpu->state->exit) {
     case ORD_EXIT_MMIO:
         vcpu_handle_mmio(vcpu);
         return true;
-    case ORD_EXIT_CALL:
-        return vcpu_handle_call(vcpu);
     case ORD_EXIT_ABORT:
-        log_guest("vCPU %u: nothing at 0x%lx (esr 0x%lx, pc 0x%lx): external abort", vcpu->index,
-                  (unsigned long)s->ipa, (unsigned long)s->esr, (unsigned long)s->pc);
-        s->answer = ORD_ANSWER_ABORT;
+        arch_vcpu_refuse(vcpu);
         return true;
     case ORD_EXIT_NONE:
     case ORD_EXIT_KICK:
@@ -121,8 +54,11 @@ bool vcpu_handle_exit(struct vcpu *vcpu)
     case ORD_EXIT_HANG:
         return vcpu_hang(vcpu);
     default:
+        next = arch_vcpu_exit(vcpu);
+        if (next != VCPU_CANNOT)
+            return next == VCPU_GOES_ON;
         if (!__atomic_exchange_n(&vcpu->vm->dumped, true, __ATOMIC_RELAXED))
-            vcpu_dump(vcpu);
+            arch_vcpu_dump(vcpu);
         vm_end(vcpu->vm, vcpu->vm->config.on_error, "guest cannot go on");
         return false;
     }
@@ -132,8 +68,8 @@ static void vcpu_run(struct vcpu *vcpu)
 {
     status_t status = call_vcpu_reset(vcpu->cap);
 
-    vcpu_set_entry(vcpu);
-    gic_set_online(vcpu->vm, vcpu, true);
+    arch_vcpu_start(vcpu);
+    arch_irqchip_set_online(vcpu->vm, vcpu, true);
     while (status == ORD_OK) {
         status = call_vcpu_run(vcpu->cap);
         if (vm_ending(vcpu->vm))
@@ -163,14 +99,14 @@ void vcpu_thread(void *argument)
     uint64_t bits;
 
     while (!vm_ending(vcpu->vm)) {
-        if (vcpu_power_on(vcpu))
+        if (power_take(vcpu))
             vcpu_run(vcpu);
         else if (call_notify_wait(vcpu->notify_cap, &bits) != ORD_OK)
             break;
     }
     /*
-     * Interrupts that are pending in its list registers could end its core's sleep at once, again and again.
-     * In the distributor all stay as they are: detached threads may have some of them.
+     * Interrupts that are pending for it could end its core's sleep at once, again and again. In the
+     * machine's interrupt controller all stay as they are: detached threads may have some of them.
      */
     status_t status = call_vcpu_reset(vcpu->cap);
     if (status != ORD_OK)

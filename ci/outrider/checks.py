@@ -162,9 +162,11 @@ def check_conditionals(top, _build):
     return bad
 
 
-# What is one architecture's or one kind of firmware's, and where it is not to be named: as a part of a name in code (names
-# are divided by _, a leading v of virtual ones does not count), in capitals in comments, and these phrases anywhere.
-NEUTRAL = ("hypervisor/kern/", "hypervisor/include/")
+# What is one architecture's or one kind of firmware's, and where it is not to be named outside of arch/NAME/: as a part of a
+# name in code (names are divided by _, a leading v of virtual ones does not count), in capitals in comments, and these phrases
+# anywhere. The configuration is a device tree on each architecture: who reads it.
+NEUTRAL = {"hypervisor/kern/": None, "hypervisor/include/": None, "vmm/": re.compile(r"vmm/(config\w*|blob)\.[ch]")}
+TREE = re.compile(r"fdt|dtb|dtc|device.*tree", re.I | re.S)
 FOREIGN = frozenset("mpidr intid spi ppi sgi lpi esr far hpfar ipa psci smccc smc hvc gic gicd gicr gich fdt dtb dtc vmid vttbr vpid ept npt "
                     "lapic ioapic gsi acpi madt rsdp wfi wfe svc".split())  # fmt: skip
 PHRASES = re.compile(r"device[\s*-]+trees?|concatenated|list registers?|redistributor|stage[ -][12]\b|ARM ARM|\bEL[0-3]\b", re.I)
@@ -191,11 +193,15 @@ def foreign_words(text):
 
 
 def check_neutral(top, _build):
-    """Generic files of the hypervisor name nothing that is one architecture's: that stands behind include/arch/."""
+    """Generic files of the hypervisor and the VMM name nothing that is one architecture's: that stands behind their arch/."""
     bad = []
     for name in c_files(top):
-        if name.startswith(NEUTRAL):
-            bad += [f"{name}:{line}: {word}: one architecture's" for line, word in foreign_words((top / name).read_text())]
+        for folder, configuration in NEUTRAL.items():
+            if not name.startswith(folder) or re.match(r"arch/\w+/", name[len(folder):]):
+                continue
+            tree = configuration and configuration.fullmatch(name)
+            bad += [f"{name}:{line}: {word}: one architecture's" for line, word in foreign_words((top / name).read_text())
+                    if not (tree and TREE.search(word))]  # fmt: skip
     return bad
 
 

@@ -8,7 +8,7 @@ struct fake fake;
 static struct ord_vcpu_state fake_states[ORD_CORES_MAX] __attribute__((aligned(ORD_PAGE_SIZE)));
 
 /* State pages of vCPUs that the code under test creates: vcpu_create backs them. */
-const uint64_t vm_state_base = 0x74000000;
+const uint64_t fake_state_base = 0x74000000;
 
 void fake_reset(void)
 {
@@ -59,11 +59,11 @@ void fake_vm(struct vm *vm, struct ord_bootinfo *info, uint32_t count)
         vm->vcpu[i] = (struct vcpu){.vm = vm,
                                     .index = i,
                                     .core = i,
-                                    .affinity = info->core[i].hwid,
+                                    .hwid = info->core[i].hwid,
                                     .cap = 100 + i,
                                     .notify_cap = 200 + i,
                                     .state = &fake_states[i],
-                                    .online = true};
+                                    .arch.online = true};
     for (uint32_t i = 0; i < info->resource_count; i++)
         if (info->resource[i].type == ORD_RESOURCE_RAM)
             CHECK(range_list_add(&vm->ram, (struct range){info->resource[i].base, info->resource[i].size}));
@@ -198,16 +198,16 @@ _Noreturn void call_thread_exit(void)
     longjmp(*fake.exit, 1);
 }
 
-status_t call_vcpu_create(uint64_t dst, uint64_t vm, uint64_t thread, uint64_t affinity,
+status_t call_vcpu_create(uint64_t dst, uint64_t vm, uint64_t thread, uint64_t hwid,
                           struct ord_vcpu_state *state)
 {
     uint32_t i = fake.vcpu_count++;
 
     CHECK(vm == fake.vm_cap && (uintptr_t)state % ORD_PAGE_SIZE == 0);
-    CHECK_EQUAL((uintptr_t)state, vm_state_base + i * ORD_PAGE_SIZE);
+    CHECK_EQUAL((uintptr_t)state, fake_state_base + i * ORD_PAGE_SIZE);
     CHECK(mmap(state, ORD_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
                0) == state);
-    fake.vcpu_affinity[i] = affinity;
+    fake.vcpu_hwid[i] = hwid;
     return ORD_OK;
 }
 

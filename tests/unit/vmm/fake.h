@@ -34,7 +34,7 @@ struct fake {
     uint32_t busy_irq;  /* BUSY for this one */
     uint32_t vcpu_count;
     struct ord_vcpu_state *state[ORD_CORES_MAX]; /* given by the test */
-    uint64_t vcpu_affinity[ORD_CORES_MAX], vcpu_core[ORD_CORES_MAX];
+    uint64_t vcpu_hwid[ORD_CORES_MAX], vcpu_core[ORD_CORES_MAX];
     uint32_t kicks, injections, last_injected;
     uint64_t signals[ORD_CAP_COUNT]; /* notification bits that wait */
     uint32_t task_of_cap[ORD_CAP_COUNT], task_count, task_starts;
@@ -53,6 +53,9 @@ struct fake {
 };
 
 extern struct fake fake;
+
+/* Where state pages of vCPUs are: vm->state_base. */
+extern const uint64_t fake_state_base;
 
 /* Everything back to the start. */
 void fake_reset(void);

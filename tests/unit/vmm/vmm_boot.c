@@ -10,6 +10,7 @@
 #include "check.h"
 #include "fake.h"
 #include "heap.h"
+#include "tree.h"
 
 #define MIB      (1ull << 20)
 #define RAM_BASE 0x40000000ull
@@ -57,6 +58,7 @@ static void start(void)
 {
     fake_reset();
     memset(&boot, 0, sizeof(boot));
+    boot.vm.state_base = fake_state_base;
     memset(heap, 0, MIB);
     fake_bootinfo(&info, 4, RAM_BASE, RAM_SIZE);
     info.description_base = (uintptr_t)machine;
@@ -341,7 +343,7 @@ static void test_tasks(void)
     CHECK(strcmp(fdt_getprop(fdt, node, "label", NULL), "samples") == 0);
     bool edge;
     CHECK(tree_node_spi(fdt, info.gicd_base, node, &id, &edge) && id == 287 && edge);
-    CHECK(boot.vm.gic.irq[287] && fake.irq[287].bound);
+    CHECK(boot.vm.irqchip.irq[287] && fake.irq[287].bound);
     /* What is at the upper end already is left alone. */
     start();
     kernel(RAM_BASE + 16 * MIB, 5 * MIB, 6 * MIB);

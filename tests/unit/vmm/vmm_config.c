@@ -22,7 +22,7 @@ static void begin(void)
 static bool parse(void)
 {
     error[0] = 0;
-    bool result = config_parse(&config, blob, sizeof(blob), &info, machine, error);
+    bool result = config_parse(&config, blob, sizeof(blob), &info, error);
     CHECK(result == (error[0] == 0) && strlen(error) < CONFIG_ERROR_MAX);
     return result;
 }
@@ -198,7 +198,7 @@ static void test_shape(void)
         void *cut = malloc(size ? size : 1);
         CHECK(cut);
         memcpy(cut, blob, size);
-        CHECK(!config_parse(&config, cut, size, &info, machine, error));
+        CHECK(!config_parse(&config, cut, size, &info, error));
         free(cut);
     }
 }
@@ -416,7 +416,7 @@ static void test_damage(void)
             damaged[random_next(&seed) % size] = random_next(&seed) % 2
                                                      ? (unsigned char)random_next(&seed)
                                                      : (unsigned char)(random_next(&seed) % 9);
-        if (config_parse(&config, damaged, size, &info, machine, error))
+        if (config_parse(&config, damaged, size, &info, error))
             CHECK(config.guest_cores & 1 && !(config.guest_cores & config.host_cores) &&
                   config.task_count <= 2 && config.channel_count <= 2);
         free(damaged);
@@ -431,6 +431,8 @@ int main(int argc, char **argv)
     machine = file_read(argv[1], &size);
     fake_reset();
     fake_bootinfo(&info, 4, 0x40000000, 0x80000000);
+    info.description_base = (uintptr_t)machine;
+    info.description_size = size;
     test_cores();
     test_shared();
     test_strings();

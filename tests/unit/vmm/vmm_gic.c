@@ -14,7 +14,7 @@ static struct vm vm;
 static bool access_as(uint32_t vcpu, bool write, uint64_t address, uint32_t size, uint64_t *data)
 {
     struct mmio mmio = {address, size, write, *data};
-    bool hit = gic_access(&vm, &vm.vcpu[vcpu], &mmio);
+    bool hit = arch_irqchip_access(&vm, &vm.vcpu[vcpu], &mmio);
 
     CHECK(write || !hit || size == 8 || mmio.data >> size * 8 == 0); /* no bits beyond the size */
     *data = mmio.data;
@@ -39,7 +39,7 @@ static void start(uint32_t vcpu_count)
     fake_reset();
     fake_bootinfo(&info, vcpu_count, 0x40000000, 0x10000000);
     fake_vm(&vm, &info, vcpu_count);
-    gic_init(&vm, info.gicd_typer, GICD, GICR);
+    arch_irqchip_init(&vm);
 }
 
 static void test_identification(void)
@@ -65,7 +65,7 @@ static void test_identification(void)
     uint64_t data = 0;
     CHECK(!access_as(0, false, GICR + 3 * 0x20000, 4, &data)); /* behind the last redistributor */
     CHECK(!access_as(0, false, GICD + 0x10000, 4, &data) && !access_as(0, false, GICD - 4, 4, &data));
-    vm.vcpu[1].affinity = 0x1200030201;
+    vm.vcpu[1].hwid = 0x1200030201;
     CHECK_EQUAL(get(GICR + 0x20008, 8) >> 32, 0x12030201);
 }
 
@@ -270,7 +270,8 @@ static void test_random(void)
     for (unsigned i = 0; i < sizeof(typers) / sizeof(typers[0]); i++) {
         start(4);
         fake.irq_limit = i % 2 ? 300 : 20;
-        gic_init(&vm, typers[i], GICD, GICR);
+        info.gicd_typer = typers[i];
+        arch_irqchip_init(&vm);
         for (int round = 0; round < 400000; round++)
             random_access(&seed, (uint32_t)(round % 4));
     }

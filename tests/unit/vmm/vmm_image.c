@@ -2,7 +2,7 @@
 /* Which kernel images are taken, what is said about the others, and that no header harms. */
 #include <string.h>
 #include "check.h"
-#include "image.h"
+#include "arch/image.h"
 
 struct header {
     uint32_t code[2];
@@ -28,7 +28,7 @@ static bool takes(const struct header *header, uint64_t size)
     CHECK(data);
     memcpy(data, header, size < sizeof(*header) ? size : sizeof(*header));
     error[0] = 0;
-    result = image_check(&image, data, size, error);
+    result = arch_image_check(&image, data, size, error);
     CHECK(result || (error[0] && strncmp(error, "kernel image: ", 14) == 0));
     if (result)
         CHECK(image.size == header->image_size && image.align == 2 << 20 &&
@@ -51,8 +51,8 @@ static void test_cut(void)
     memcpy(data + 64 + 6, &section_count, 2);
     memcpy(data + 64 + 20, &optional_size, 2);
     memcpy(data + 64 + 24 + 16, raw, 8);
-    CHECK(image_check(&image, data, 512, error));
-    CHECK(!image_check(&image, data, 511, error) && strstr(error, "cut"));
+    CHECK(arch_image_check(&image, data, 512, error));
+    CHECK(!arch_image_check(&image, data, 511, error) && strstr(error, "cut"));
 }
 
 static void test_random(void)
@@ -71,7 +71,7 @@ static void test_random(void)
             data[random_next(&seed) % size] = (unsigned char)random_next(&seed);
         if (header.pe_offset < size && size - header.pe_offset >= 4 && header.pe_offset >= 64)
             memcpy(data + header.pe_offset, "PE\0", 4);
-        image_check(&image, data, size, error);
+        arch_image_check(&image, data, size, error);
         free(data);
     }
 }

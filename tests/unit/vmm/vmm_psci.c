@@ -26,7 +26,7 @@ static void start(uint32_t vcpu_count)
     fake_reset();
     fake_bootinfo(&info, vcpu_count, 0x40000000, 0x10000000);
     fake_vm(&vm, &info, vcpu_count);
-    gic_init(&vm, info.gicd_typer, info.gicd_base, info.gicr_base);
+    arch_irqchip_init(&vm);
     vm.vcpu[0].power = VCPU_ON;
 }
 
@@ -155,7 +155,7 @@ static void gic_put(uint64_t address, uint32_t size, uint64_t data)
 {
     struct mmio mmio = {address, size, true, data};
 
-    CHECK(gic_access(&vm, &vm.vcpu[0], &mmio));
+    CHECK(arch_irqchip_access(&vm, &vm.vcpu[0], &mmio));
 }
 
 /* An SPI that is enabled and routed to the vCPU with this affinity. */
@@ -173,7 +173,7 @@ static uint32_t spi_enabled(void)
 {
     struct mmio mmio = {GICD(0x104), 4, false, 0};
 
-    CHECK(gic_access(&vm, &vm.vcpu[0], &mmio));
+    CHECK(arch_irqchip_access(&vm, &vm.vcpu[0], &mmio));
     return (uint32_t)mmio.data >> (SPI - 32);
 }
 

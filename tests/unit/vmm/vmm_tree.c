@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The guest's device tree and its devices, from QEMU's machine and from a made-up board. */
 #include <string.h>
+#include "blob.h"
 #include "check.h"
 #include "fake.h"
 #include "tree.h"
@@ -9,11 +10,11 @@ static struct ord_bootinfo info;
 static struct vm vm;
 static void *fdt;
 
-static const struct tree_boot boot = {.bootargs = "console=ttyAMA0 root=/dev/vda",
-                                      .initrd = {0x48000000, 0x1234}};
+static const struct machine_boot boot = {.bootargs = "console=ttyAMA0 root=/dev/vda",
+                                         .initrd = {0x48000000, 0x1234}};
 
 /* Makes the guest's tree in a buffer of the size that the VMM would take. */
-static bool make(const void *machine, const struct tree_boot *b)
+static bool make(const void *machine, const struct machine_boot *b)
 {
     uint32_t size = tree_guest_size(machine, b);
 
@@ -21,7 +22,7 @@ static bool make(const void *machine, const struct tree_boot *b)
     fdt = malloc(size);
     CHECK(fdt);
     vm.boot = &info;
-    vm.vppi = tree_find_ppi(machine, info.gicd_base);
+    vm.virtual_exception = tree_find_ppi(machine, info.gicd_base);
     CHECK(vm_create(&vm));
     bool result = tree_make_guest(&vm, machine, b, fdt, size);
     if (result)
@@ -100,7 +101,7 @@ static void test_virt(const void *machine)
     CHECK(make(machine, &boot));
     CHECK_EQUAL(fake.host_cores, 8);
     CHECK_EQUAL(vm.vcpu_count, 3);
-    CHECK_EQUAL(vm.vppi, 31);
+    CHECK_EQUAL(vm.virtual_exception, 31);
     check_virt_devices();
     CHECK(device_mapped(0x9000000, 0x1000) && device_mapped(0x9040000, 0x1000));
     /* memory is what the VM has */
@@ -155,7 +156,7 @@ static void test_boot_core(const void *machine)
 /* The hypervisor owns the first serial port; one page of the flash is refused; memory in two parts. */
 static void test_kept(const void *machine)
 {
-    struct tree_boot none = {.bootargs = ""};
+    struct machine_boot none = {.bootargs = ""};
 
     start(4, 0x40000000, 0x1000000);
     info.console_owned = 1;
@@ -213,7 +214,7 @@ static void test_supplies(const void *machine)
     CHECK(strcmp(text("/chosen", "bootargs"), want) == 0 && fake_logged("leaves on what it does not use"));
     CHECK(strcmp(text("/outrider", "compatible"), "outrider,detach-1.0") == 0);
     /* A power domain; and no command line of its own. */
-    struct tree_boot none = {.bootargs = ""};
+    struct machine_boot none = {.bootargs = ""};
     uart = fdt_path_offset(gated, "/pl011@9040000");
     CHECK(fdt_delprop(gated, uart, "clocks") == 0);
     CHECK(fdt_setprop_u32(gated, fdt_path_offset(gated, "/pl011@9040000"), "power-domains", phandle) == 0);
@@ -276,7 +277,7 @@ static void test_small_room(const void *machine)
     for (uint32_t size = 64; size < full; size += 97) {
         start(4, 0x40000000, 0x80000000);
         vm.boot = &info;
-        vm.vppi = 31;
+        vm.virtual_exception = 31;
         CHECK(vm_create(&vm));
         void *small = malloc(size);
         CHECK(small && !tree_make_guest(&vm, machine, &boot, small, size) && fake_logged("device tree, "));
@@ -319,10 +320,10 @@ static void test_board(const void *machine)
     vm.config.guest_cores = 9;
     vm.config.host_cores = 2;
     CHECK(make(machine, &boot));
-    CHECK_EQUAL(vm.vcpu[1].affinity, 0x101);
+    CHECK_EQUAL(vm.vcpu[1].hwid, 0x101);
     CHECK(cell("/outrider", "vcpus", 1, 4) == 0 && cell("/outrider", "vcpus", 3, 4) == 0x101);
     /* PPIs 15 and 9..14 are in use */
-    CHECK_EQUAL(vm.vppi, 24);
+    CHECK_EQUAL(vm.virtual_exception, 24);
     CHECK_EQUAL(cell("/outrider", "interrupts", 1, 3), 8);
     CHECK_EQUAL(cell("/memory@0", "reg", 3, 8), 0x3c000000);
     CHECK_EQUAL(cell("/memory@0", "reg", 5, 8), 0x41000000);
@@ -420,7 +421,7 @@ static void test_damage(const void *machine, uint64_t machine_size)
             damaged[56 + random_next(&seed) % (machine_size - 56)] =
                 random_next(&seed) % 2 ? (unsigned char)random_next(&seed)
                                        : (unsigned char)(random_next(&seed) % 9);
-        if (tree_check(damaged, machine_size)) {
+        if (blob_check(damaged, machine_size)) {
             if (round % 2)
                 start(4, 0x40000000, 0x7f000000);
             else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Linux's arm64 Image header (Linux: Documentation/arm64/booting.rst, section 4). */
 #include <string.h>
-#include "image.h"
+#include "arch/image.h"
 #include "log.h"
 
 struct image_header {
@@ -47,7 +47,7 @@ static uint64_t image_file_size(const unsigned char *data, uint64_t size, uint32
 
 static const uint32_t page_sizes[] = {4096, 4096, 16384, 65536}; /* by IMAGE_FLAG_PAGE */
 
-bool image_check(struct image *image, const void *data, uint64_t size, char *error)
+bool arch_image_check(struct image *image, const void *data, uint64_t size, char *error)
 {
     static const unsigned char gzip[] = {0x1f, 0x8b};
     struct image_header header;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * PSCI 1.1 (Arm DEN0022) and SMCCC 1.1 (Arm DEN0028) for the guest, without what it makes optional.
- * The power state of all vCPUs is guarded by vm->psci_lock:
- *
- *   OFF --CPU_ON--> ON_PENDING --its thread takes it--> ON --CPU_OFF--> OFF
+ * CPU_ON is power_on(), CPU_OFF is power_off() (power.h).
  */
-#include <string.h>
-#include "log.h"
+#include "psci.h"
+#include "power.h"
 #include "vm.h"
 
 enum {
@@ -38,20 +36,8 @@ enum {
 #define PSCI_NO_MIGRATION  2            /* MIGRATE_INFO_TYPE: no trusted OS that needs it */
 #define PSCI_POWER_DOWN    (1ull << 16) /* power_state: StateType */
 #define PSCI_RESET2_VENDOR (1ull << 31)
-#define PSTATE_EL1H_MASKED 0x3c5 /* DAIF set, EL1 with SP_EL1 */
 
 enum { AFFINITY_ON = 0, AFFINITY_OFF = 1, AFFINITY_ON_PENDING = 2 };
-
-void vcpu_set_entry(struct vcpu *vcpu)
-{
-    struct ord_vcpu_state *s = vcpu->state;
-
-    memset(s->x, 0, sizeof(s->x));
-    s->sp_el0 = 0;
-    s->x[0] = vcpu->context;
-    s->pc = vcpu->entry;
-    s->pstate = PSTATE_EL1H_MASKED;
-}
 
 /* A call: arguments x1.., cut to 32 bits for the 32-bit version. Result for x0. */
 struct call {
@@ -73,7 +59,7 @@ static int64_t psci_cpu_suspend(struct call *call)
 
 static int64_t psci_cpu_off(struct call *call)
 {
-    vcpu_power_off(call->vcpu);
+    power_off(call->vcpu);
     call->off = true;
     return PSCI_SUCCESS;
 }
@@ -82,26 +68,19 @@ static int64_t psci_cpu_on(struct call *call)
 {
     struct vm *vm = call->vcpu->vm;
     struct vcpu *target = vm_find_vcpu(vm, call->arg[0]);
-    int64_t result = PSCI_SUCCESS;
 
     if (!target)
         return PSCI_INVALID_PARAMETERS;
     if (call->arg[1] % 4 || !range_list_holds(&vm->ram, (struct range){call->arg[1], 4}))
         return PSCI_INVALID_ADDRESS;
-    spinlock_lock(&vm->psci_lock);
-    if (target->power == VCPU_ON) {
-        result = PSCI_ALREADY_ON;
-    } else if (target->power == VCPU_ON_PENDING) {
-        result = PSCI_ON_PENDING;
-    } else {
-        target->entry = call->arg[1];
-        target->context = call->arg[2];
-        target->power = VCPU_ON_PENDING;
+    switch (power_on(target, call->arg[1], call->arg[2])) {
+    case VCPU_ON:
+        return PSCI_ALREADY_ON;
+    case VCPU_ON_PENDING:
+        return PSCI_ON_PENDING;
+    default:
+        return PSCI_SUCCESS;
     }
-    spinlock_unlock(&vm->psci_lock);
-    if (result == PSCI_SUCCESS)
-        vcpu_wake(target);
-    return result;
 }
 
 static int64_t psci_affinity_info(struct call *call)
@@ -113,10 +92,10 @@ static int64_t psci_affinity_info(struct call *call)
     if (call->arg[1] > 3 || (call->arg[0] & ~level_mask[0]))
         return PSCI_INVALID_PARAMETERS;
     uint64_t mask = level_mask[call->arg[1]];
-    spinlock_lock(&vm->psci_lock);
+    spinlock_lock(&vm->power_lock);
     for (uint32_t i = 0; i < vm->vcpu_count && result != AFFINITY_ON; i++) {
         const struct vcpu *vcpu = &vm->vcpu[i];
-        if ((vcpu->affinity ^ call->arg[0]) & mask)
+        if ((vcpu->hwid ^ call->arg[0]) & mask)
             continue;
         if (vcpu->power == VCPU_ON)
             result = AFFINITY_ON;
@@ -125,7 +104,7 @@ static int64_t psci_affinity_info(struct call *call)
         else if (result < 0)
             result = AFFINITY_OFF;
     }
-    spinlock_unlock(&vm->psci_lock);
+    spinlock_unlock(&vm->power_lock);
     return result;
 }
 
@@ -204,7 +183,7 @@ static int64_t psci_features(struct call *call)
     return function_find(fid) && fid != SMCCC_ARCH_FEATURES ? PSCI_SUCCESS : PSCI_NOT_SUPPORTED;
 }
 
-bool vcpu_handle_call(struct vcpu *vcpu)
+enum vcpu_next psci_call(struct vcpu *vcpu)
 {
     struct ord_vcpu_state *s = vcpu->state;
     uint32_t fid = (uint32_t)s->x[0];
@@ -213,10 +192,10 @@ bool vcpu_handle_call(struct vcpu *vcpu)
 
     if (!function) {
         s->x[0] = (uint64_t)PSCI_NOT_SUPPORTED;
-        return true;
+        return VCPU_GOES_ON;
     }
     for (uint32_t i = 0; i < 3; i++)
         call.arg[i] = fid & FID_64 ? s->x[i + 1] : (uint32_t)s->x[i + 1];
     s->x[0] = (uint64_t)function->handle(&call);
-    return !call.off;
+    return call.off ? VCPU_IS_OFF : VCPU_GOES_ON;
 }

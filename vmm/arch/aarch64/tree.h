@@ -13,6 +13,7 @@
 #define VMM_TREE_H
 
 #include <libfdt.h>
+#include "arch/machine.h"
 #include "range.h"
 
 struct vm;
@@ -28,18 +29,6 @@ struct vm;
 #define TREE_OWN_NODE "/outrider"
 
 #define TREE_PATH_MAX 256
-
-/* What the guest is booted with. */
-struct tree_boot {
-    const char *bootargs;
-    struct range initrd; /* size 0: none */
-};
-
-/*
- * Whether the blob is a sound device tree in at most `size` bytes. Only version 17, which every tool writes:
- * libfdt before 1.7 trips over damaged older ones in fdt_check_full().
- */
-bool tree_check(const void *blob, uint64_t size);
 
 /* Value of 0, 1 or 2 cells; of more, the last two count. */
 uint64_t tree_cells(const fdt32_t *cells, int count);
@@ -94,10 +83,10 @@ int tree_set_cpus(struct vm *vm, void *fdt);
  * Makes the guest's tree out of the machine's in `fdt` (`size` bytes of room) and maps the guest's devices.
  * False after a message on the console.
  */
-bool tree_make_guest(struct vm *vm, const void *machine, const struct tree_boot *boot, void *fdt,
+bool tree_make_guest(struct vm *vm, const void *machine, const struct machine_boot *boot, void *fdt,
                      uint32_t size);
 
 /* Room that the guest's tree may need at most. */
-uint32_t tree_guest_size(const void *machine, const struct tree_boot *boot);
+uint32_t tree_guest_size(const void *machine, const struct machine_boot *boot);
 
 #endif

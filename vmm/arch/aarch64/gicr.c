@@ -4,6 +4,7 @@
  * are kept in the vCPU's state page, where the hypervisor reads them at each entry.
  */
 #include "call.h"
+#include "gic.h"
 #include "vm.h"
 
 enum {
@@ -39,10 +40,10 @@ enum {
 
 void gicr_reset(struct vcpu *vcpu)
 {
-    vcpu->sleeping = true;
-    vcpu->enabled = 0;
-    vcpu->group = ~0u;
-    vcpu->edge = SGI_MASK;
+    vcpu->arch.sleeping = true;
+    vcpu->arch.enabled = 0;
+    vcpu->arch.group = ~0u;
+    vcpu->arch.edge = SGI_MASK;
     vcpu->state->private_enabled = 0;
     for (uint32_t i = 0; i < 32; i++)
         vcpu->state->private_priority[i] = 0;
@@ -50,7 +51,7 @@ void gicr_reset(struct vcpu *vcpu)
 
 void gicr_forward_locked(struct vm *vm, struct vcpu *self, struct vcpu *owner)
 {
-    uint32_t want = vm->gic.ctlr & GICD_CTLR_ENABLE_GRP1 ? owner->enabled & owner->group : 0;
+    uint32_t want = vm->irqchip.ctlr & GICD_CTLR_ENABLE_GRP1 ? owner->arch.enabled & owner->arch.group : 0;
 
     if (want == owner->state->private_enabled)
         return;
@@ -62,7 +63,7 @@ void gicr_forward_locked(struct vm *vm, struct vcpu *self, struct vcpu *owner)
 
 static uint64_t gicr_typer(const struct vm *vm, const struct vcpu *owner)
 {
-    uint64_t a = owner->affinity;
+    uint64_t a = owner->hwid;
     uint64_t affinity = (a >> 8 & 0xff000000) | (a & 0xffffff);
 
     return affinity << GICR_TYPER_AFFINITY_S | (uint64_t)owner->index << GICR_TYPER_PROCESSOR_NUMBER_S |
@@ -100,25 +101,25 @@ static void gicr_write(struct vm *vm, struct vcpu *self, struct vcpu *owner, uin
 {
     switch (offset) {
     case GICR_WAKER:
-        owner->sleeping = data & GICR_WAKER_PROCESSOR_SLEEP;
+        owner->arch.sleeping = data & GICR_WAKER_PROCESSOR_SLEEP;
         break;
     case GICR_IGROUPR0:
-        owner->group = data;
+        owner->arch.group = data;
         gicr_forward_locked(vm, self, owner);
         break;
     case GICR_ISENABLER0:
-        owner->enabled |= data;
+        owner->arch.enabled |= data;
         gicr_forward_locked(vm, self, owner);
         break;
     case GICR_ICENABLER0:
-        owner->enabled &= ~data;
+        owner->arch.enabled &= ~data;
         gicr_forward_locked(vm, self, owner);
         break;
     case GICR_ISPENDR0:
         gicr_set_pending(owner, data);
         break;
     case GICR_ICFGR1:
-        owner->edge = SGI_MASK | config_to_edge(data) << 16;
+        owner->arch.edge = SGI_MASK | config_to_edge(data) << 16;
         break;
     /* Clearing pending and setting or clearing active need the list registers, which version 1 of the
      * host-task interface does not reach: ignored. Linux writes ICACTIVER0 once, before anything is active.
@@ -134,14 +135,14 @@ static uint32_t gicr_read(const struct vcpu *owner, uint32_t offset)
     case GICR_IIDR:
         return GICR_IIDR_VALUE;
     case GICR_WAKER:
-        return owner->sleeping ? GICR_WAKER_PROCESSOR_SLEEP | GICR_WAKER_CHILDREN_ASLEEP : 0;
+        return owner->arch.sleeping ? GICR_WAKER_PROCESSOR_SLEEP | GICR_WAKER_CHILDREN_ASLEEP : 0;
     case GICR_PIDR2:
         return GICR_PIDR2_VALUE;
     case GICR_IGROUPR0:
-        return owner->group;
+        return owner->arch.group;
     case GICR_ISENABLER0:
     case GICR_ICENABLER0:
-        return owner->enabled;
+        return owner->arch.enabled;
     case GICR_ISPENDR0:
     case GICR_ICPENDR0:
         return __atomic_load_n(&owner->state->private_pending, __ATOMIC_RELAXED);
@@ -149,9 +150,9 @@ static uint32_t gicr_read(const struct vcpu *owner, uint32_t offset)
     case GICR_ICACTIVER0:
         return __atomic_load_n(&owner->state->private_active, __ATOMIC_RELAXED);
     case GICR_ICFGR0:
-        return config_from_edge(owner->edge & SGI_MASK);
+        return config_from_edge(owner->arch.edge & SGI_MASK);
     case GICR_ICFGR1:
-        return config_from_edge(owner->edge >> 16);
+        return config_from_edge(owner->arch.edge >> 16);
     default:
         return 0;
     }

@@ -5,6 +5,7 @@
  *
  *   gicd.c  GICD_*   SPIs: an irq object of the hypervisor each, made when the guest first wants it
  *   gicr.c  GICR_*   SGIs and PPIs: bits in the vCPU's state page
+ *   gic.c            which frame an access hits; gic_reg.c: fields that both have
  *
  * An interrupt is forwarded if it is enabled, in group 1, and GICD_CTLR.EnableGrp1 is set. Group 0 would
  * be an FIQ: nothing delivers it. After reset all are in group 1, as firmware would leave them.
@@ -15,44 +16,12 @@
 #ifndef VMM_GIC_H
 #define VMM_GIC_H
 
-#include <stdbool.h>
-#include "call.h"
-#include <stdint.h>
-#include "spinlock.h"
+#include "arch/irqchip.h"
 
-struct vm;
-struct vcpu;
-
-#define GIC_INTID_MAX 1020 /* SGIs, PPIs and SPIs */
 #define GIC_SPI_FIRST 32
-#define GIC_WORDS     32 /* of one bit per interrupt */
 
 #define GICD_FRAME_SIZE 0x10000ull
 #define GICR_FRAME_SIZE 0x20000ull /* RD_base and SGI_base */
-
-struct gic {
-    struct spinlock lock;
-    uint64_t gicd_base, gicr_base; /* guest physical */
-    uint32_t typer;                /* GICD_TYPER */
-    uint32_t intid_count;          /* interrupts 0..intid_count-1 exist */
-    uint32_t ctlr;                 /* GICD_CTLR, the two enable bits */
-    /* SPIs; element 0 of the bit arrays (private interrupts) is unused */
-    uint32_t enabled[GIC_WORDS], group[GIC_WORDS], edge[GIC_WORDS];
-    uint32_t forwarded[GIC_WORDS]; /* enabled in the hypervisor */
-    uint32_t refused[GIC_WORDS];   /* the hypervisor has no such interrupt for us */
-    uint8_t priority[GIC_INTID_MAX];
-    uint64_t router[GIC_INTID_MAX];
-    uint16_t irq[GIC_INTID_MAX];  /* capability of the irq object, 0 = none yet */
-    uint8_t bound[GIC_INTID_MAX]; /* index of the vCPU that the irq object is bound to */
-};
-
-/* A decoded access of the guest. */
-struct mmio {
-    uint64_t address; /* guest physical */
-    uint32_t size;    /* 1, 2, 4, 8 */
-    bool write;
-    uint64_t data;
-};
 
 /* Bits of a priority that exist. */
 #define GIC_PRIORITY_MASK 0xf8
@@ -63,22 +32,10 @@ struct mmio {
 #define GICD_CTLR_ARE         (1u << 4)
 #define GICD_CTLR_DS          (1u << 6)
 
-/* Reset state, for a machine with this GICD_TYPER. The vCPUs' redistributors are reset too. */
-void gic_init(struct vm *vm, uint32_t gicd_typer, uint64_t gicd_base, uint64_t gicr_base);
+/* Interrupts 0..n-1 exist in a distributor with this GICD_TYPER. */
+uint32_t gic_intid_count(uint32_t gicd_typer);
 
-/*
- * Performs an access of `vcpu`. False if no register frame is at that address; inside a frame, what is not
- * implemented or has a wrong size or alignment reads as zero and ignores writes.
- */
-bool gic_access(struct vm *vm, struct vcpu *vcpu, struct mmio *mmio);
-
-/* A vCPU has started, or is about to stop: it takes SPIs, or takes none any more when this returns. */
-void gic_set_online(struct vm *vm, struct vcpu *vcpu, bool online);
-
-/* Makes INTID (an SPI that no device has) the interrupt object of that capability. */
-status_t gic_add_virtual(struct vm *vm, uint32_t intid, uint32_t irq);
-
-/* The parts, with gic->lock held and the offset in their frame. */
+/* The parts, with its lock held and the offset in their frame. */
 void gicd_access_locked(struct vm *vm, uint32_t offset, struct mmio *mmio);
 void gicd_retarget_locked(struct vm *vm);
 void gicr_access_locked(struct vm *vm, struct vcpu *self, struct vcpu *owner, uint32_t offset,

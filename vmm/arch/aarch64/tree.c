@@ -3,12 +3,6 @@
 #include <outrider/task.h>
 #include "tree.h"
 
-bool tree_check(const void *blob, uint64_t size)
-{
-    return size >= sizeof(struct fdt_header) && fdt_check_header(blob) == 0 && fdt_version(blob) >= 17 &&
-           fdt_check_full(blob, size) == 0;
-}
-
 uint64_t tree_cells(const fdt32_t *cells, int count)
 {
     uint64_t value = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The guest's tree: interrupt controller, memory, /chosen, aliases, our own node; and all steps in order. */
 #include <string.h>
+#include "gic.h"
 #include "log.h"
 #include "tree.h"
 #include "vm.h"
@@ -178,7 +179,7 @@ static int set_bootargs(void *fdt, int chosen, const char *bootargs)
     return 0;
 }
 
-static int set_chosen(void *fdt, const struct tree_boot *boot)
+static int set_chosen(void *fdt, const struct machine_boot *boot)
 {
     static const char *const unwanted[] = {"bootargs",
                                            "linux,initrd-start",
@@ -234,8 +235,8 @@ static int add_outrider(struct vm *vm, void *fdt)
     TREE_TRY(fdt_setprop_string(fdt, node, "compatible", "outrider,detach-1.0"));
     TREE_TRY(fdt_setprop_string(fdt, node, "method", "hvc"));
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
-        TREE_TRY(fdt_appendprop_u64(fdt, node, "vcpus", vm->vcpu[i].affinity));
-    return add_interrupt(vm, fdt, node, 1, vm->vppi - 16);
+        TREE_TRY(fdt_appendprop_u64(fdt, node, "vcpus", vm->vcpu[i].hwid));
+    return add_interrupt(vm, fdt, node, 1, vm->virtual_exception - 16);
 }
 
 /* One node for each channel that the guest is an end of. */
@@ -272,7 +273,7 @@ static uint32_t used_size(const void *fdt)
     return size;
 }
 
-uint32_t tree_guest_size(const void *machine, const struct tree_boot *boot)
+uint32_t tree_guest_size(const void *machine, const struct machine_boot *boot)
 {
     /* fdt_open_into() builds a tree whose blocks are in another order behind the old one */
     return 2 * used_size(machine) + (boot->bootargs ? (uint32_t)strlen(boot->bootargs) : 0) + 16384;
@@ -297,7 +298,7 @@ static bool step(const char *what, int error)
     return error >= 0;
 }
 
-bool tree_make_guest(struct vm *vm, const void *machine, const struct tree_boot *boot, void *fdt,
+bool tree_make_guest(struct vm *vm, const void *machine, const struct machine_boot *boot, void *fdt,
                      uint32_t size)
 {
     return step("copy", copy(machine, fdt, size)) && step("interrupt controller", set_gic(vm, fdt)) &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Kernel images: what a boot module holds and how it wants to lie in memory. */
-#ifndef VMM_IMAGE_H
-#define VMM_IMAGE_H
+/* Contract: kernel images, what a boot module holds and how it wants to lie in memory. */
+#ifndef VMM_ARCH_IMAGE_H
+#define VMM_ARCH_IMAGE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,8 +17,8 @@ struct image {
 
 /*
  * Checks the module's first bytes (`size` in all). On false, `error` (IMAGE_ERROR_MAX bytes) says what is
- * wrong and what to do. Implemented by the architecture.
+ * wrong and what to do.
  */
-bool image_check(struct image *image, const void *data, uint64_t size, char *error);
+bool arch_image_check(struct image *image, const void *data, uint64_t size, char *error);
 
 #endif

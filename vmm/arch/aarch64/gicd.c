@@ -2,6 +2,7 @@
 /* Distributor registers (IHI 0069, 12.9). All functions run with gic->lock held. */
 #include "call.h"
 #include "log.h"
+#include "gic.h"
 #include "vm.h"
 
 enum {
@@ -28,31 +29,29 @@ enum {
 #define GICD_PIDR2_VALUE 0x3bu       /* ArchRev 3: GICv3 */
 
 /* GICD_TYPER (12.9.38): what stays of the machine's value. */
-#define GICD_TYPER_ITLINES(t) ((t)&0x1f)
-#define GICD_TYPER_KEEP       (0x1fu | 0x1fu << 19 | 1u << 24 | 1u << 25) /* ITLinesNumber IDbits A3V No1N */
+#define GICD_TYPER_KEEP (0x1fu | 0x1fu << 19 | 1u << 24 | 1u << 25) /* ITLinesNumber IDbits A3V No1N */
 
 #define GICD_IROUTER_MASK 0xff80ffffffull /* Aff3, IRM, Aff2..0 */
 #define GICD_IROUTER_IRM  (1ull << 31)
 
-void gic_init(struct vm *vm, uint32_t gicd_typer, uint64_t gicd_base, uint64_t gicr_base)
+void arch_irqchip_init(struct vm *vm)
 {
-    struct gic *gic = &vm->gic;
+    struct irqchip *gic = &vm->irqchip;
+    uint32_t gicd_typer = vm->boot->gicd_typer;
 
-    *gic = (struct gic){.gicd_base = gicd_base, .gicr_base = gicr_base};
+    *gic = (struct irqchip){.gicd_base = vm->boot->gicd_base, .gicr_base = vm->boot->gicr_base};
     gic->typer = gicd_typer & GICD_TYPER_KEEP;
-    gic->intid_count = 32 * (GICD_TYPER_ITLINES(gicd_typer) + 1);
-    if (gic->intid_count > GIC_INTID_MAX)
-        gic->intid_count = GIC_INTID_MAX;
+    gic->intid_count = gic_intid_count(gicd_typer);
     for (uint32_t i = 0; i < GIC_WORDS; i++)
         gic->group[i] = ~0u;
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         gicr_reset(&vm->vcpu[i]);
 }
 
-status_t gic_add_virtual(struct vm *vm, uint32_t intid, uint32_t irq)
+status_t arch_irqchip_add_virtual(struct vm *vm, uint32_t intid, uint32_t irq)
 {
-    vm->gic.irq[intid] = (uint16_t)irq;
-    vm->gic.bound[intid] = 0;
+    vm->irqchip.irq[intid] = (uint16_t)irq;
+    vm->irqchip.bound[intid] = 0;
     return call_irq_bind(irq, vm->vcpu[0].cap, intid, 0);
 }
 
@@ -70,7 +69,7 @@ static void bit_set(uint32_t *bits, uint32_t intid, bool value)
 }
 
 /* The interrupts of a word of bits that exist. */
-static uint32_t word_mask(const struct gic *gic, uint32_t word)
+static uint32_t word_mask(const struct irqchip *gic, uint32_t word)
 {
     if (word == 0 || word * 32 >= gic->intid_count)
         return 0;
@@ -80,18 +79,18 @@ static uint32_t word_mask(const struct gic *gic, uint32_t word)
 /* Where the guest wants an SPI; 1-of-N and an affinity that nobody has: the first vCPU that is on. */
 static struct vcpu *spi_target(struct vm *vm, uint32_t intid)
 {
-    uint64_t router = vm->gic.router[intid];
+    uint64_t router = vm->irqchip.router[intid];
     struct vcpu *vcpu = router & GICD_IROUTER_IRM ? NULL : vm_find_vcpu(vm, router);
 
     for (uint32_t i = 0; !vcpu && i < vm->vcpu_count; i++)
-        if (vm->vcpu[i].online)
+        if (vm->vcpu[i].arch.online)
             vcpu = &vm->vcpu[i];
     return vcpu ? vcpu : &vm->vcpu[0];
 }
 
 static void spi_refuse(struct vm *vm, uint32_t intid, status_t status)
 {
-    bit_set(vm->gic.refused, intid, true);
+    bit_set(vm->irqchip.refused, intid, true);
     log_guest("interrupt %u is not available to the guest (%ld)", intid, (long)status);
 }
 
@@ -99,12 +98,12 @@ static void spi_refuse(struct vm *vm, uint32_t intid, status_t status)
 static bool spi_bind(struct vm *vm, uint32_t intid)
 {
     const struct vcpu *target = spi_target(vm, intid);
-    status_t status = call_irq_bind(vm->gic.irq[intid], target->cap, intid, vm->gic.priority[intid]);
+    status_t status = call_irq_bind(vm->irqchip.irq[intid], target->cap, intid, vm->irqchip.priority[intid]);
 
     if (status != ORD_OK)
         log_guest("interrupt %u cannot be bound (%ld)", intid, (long)status);
     else
-        vm->gic.bound[intid] = (uint8_t)target->index;
+        vm->irqchip.bound[intid] = (uint8_t)target->index;
     return status == ORD_OK;
 }
 
@@ -113,14 +112,14 @@ static void spi_follow(struct vm *vm, uint32_t intid)
 {
     const struct vcpu *target = spi_target(vm, intid);
 
-    if (vm->gic.irq[intid] && target->online && vm->gic.bound[intid] != target->index)
+    if (vm->irqchip.irq[intid] && target->arch.online && vm->irqchip.bound[intid] != target->index)
         spi_bind(vm, intid);
 }
 
 /* The irq object of an SPI, made and bound if it does not exist yet; 0 if the hypervisor refuses it. */
 static uint32_t spi_object(struct vm *vm, uint32_t intid)
 {
-    struct gic *gic = &vm->gic;
+    struct irqchip *gic = &vm->irqchip;
     uint32_t cap;
     status_t status;
 
@@ -154,13 +153,13 @@ static void spi_control(struct vm *vm, uint32_t intid, enum ord_irq_op op)
 /* The SPIs of a word that are to be enabled in the hypervisor. */
 static uint32_t spi_wanted(struct vm *vm, uint32_t word)
 {
-    const struct gic *gic = &vm->gic;
+    const struct irqchip *gic = &vm->irqchip;
     uint32_t want = gic->ctlr & GICD_CTLR_ENABLE_GRP1 ? gic->enabled[word] & gic->group[word] : 0;
 
     want &= word_mask(gic, word);
     for (uint32_t rest = want; rest; rest &= rest - 1) {
         uint32_t bit = (uint32_t)__builtin_ctz(rest);
-        if (!spi_target(vm, word * 32 + bit)->online)
+        if (!spi_target(vm, word * 32 + bit)->arch.online)
             want &= ~(1u << bit);
     }
     return want;
@@ -169,7 +168,7 @@ static uint32_t spi_wanted(struct vm *vm, uint32_t word)
 /* Makes the hypervisor's enables of a word of SPIs follow the registers. */
 static void spi_forward(struct vm *vm, uint32_t word)
 {
-    struct gic *gic = &vm->gic;
+    struct irqchip *gic = &vm->irqchip;
     uint32_t want = spi_wanted(vm, word), change = want ^ gic->forwarded[word];
 
     gic->forwarded[word] ^= change;
@@ -186,13 +185,13 @@ void gicd_retarget_locked(struct vm *vm)
 {
     for (uint32_t word = 1; word < GIC_WORDS; word++)
         spi_forward(vm, word);
-    for (uint32_t intid = GIC_SPI_FIRST; intid < vm->gic.intid_count; intid++)
+    for (uint32_t intid = GIC_SPI_FIRST; intid < vm->irqchip.intid_count; intid++)
         spi_follow(vm, intid);
 }
 
 static void gicd_write_ctlr(struct vm *vm, uint32_t value)
 {
-    struct gic *gic = &vm->gic;
+    struct irqchip *gic = &vm->irqchip;
     uint32_t old = gic->ctlr;
 
     gic->ctlr = value & (GICD_CTLR_ENABLE_GRP0 | GICD_CTLR_ENABLE_GRP1);
@@ -209,9 +208,9 @@ static uint32_t spi_state(struct vm *vm, uint32_t word, uint32_t flag)
 {
     uint32_t bits = 0;
 
-    for (uint32_t mask = word_mask(&vm->gic, word); mask; mask &= mask - 1) {
+    for (uint32_t mask = word_mask(&vm->irqchip, word); mask; mask &= mask - 1) {
         uint32_t bit = (uint32_t)__builtin_ctz(mask);
-        uint32_t cap = vm->gic.irq[word * 32 + bit];
+        uint32_t cap = vm->irqchip.irq[word * 32 + bit];
         uint64_t state = 0;
         if (cap && call_irq_control(cap, ORD_IRQ_GET, &state) == ORD_OK && (state & flag))
             bits |= 1u << bit;
@@ -223,10 +222,10 @@ static void spi_control_all(struct vm *vm, uint32_t word, uint32_t bits, enum or
 {
     bool set = op == ORD_IRQ_SET_PENDING || op == ORD_IRQ_SET_ACTIVE;
 
-    for (bits &= word_mask(&vm->gic, word); bits; bits &= bits - 1) {
+    for (bits &= word_mask(&vm->irqchip, word); bits; bits &= bits - 1) {
         uint32_t intid = word * 32 + (uint32_t)__builtin_ctz(bits);
         /* nothing to clear where there is no object */
-        if (set || vm->gic.irq[intid])
+        if (set || vm->irqchip.irq[intid])
             spi_control(vm, intid, op);
     }
 }
@@ -234,7 +233,7 @@ static void spi_control_all(struct vm *vm, uint32_t word, uint32_t bits, enum or
 /* The bit-per-interrupt registers: 32 words each from GICD_IGROUPR to GICD_ICACTIVER. */
 static void gicd_access_bits(struct vm *vm, uint32_t offset, struct mmio *mmio)
 {
-    struct gic *gic = &vm->gic;
+    struct irqchip *gic = &vm->irqchip;
     uint32_t word = (offset & 0x7f) / 4, data = (uint32_t)mmio->data;
     uint32_t mask = word_mask(gic, word);
 
@@ -278,7 +277,7 @@ static void gicd_access_bits(struct vm *vm, uint32_t offset, struct mmio *mmio)
 
 static void gicd_access_priority(struct vm *vm, uint32_t offset, struct mmio *mmio)
 {
-    struct gic *gic = &vm->gic;
+    struct irqchip *gic = &vm->irqchip;
     uint32_t intid = offset - GICD_IPRIORITYR;
 
     if (intid < GIC_SPI_FIRST || intid + mmio->size > gic->intid_count ||
@@ -294,7 +293,7 @@ static void gicd_access_priority(struct vm *vm, uint32_t offset, struct mmio *mm
 /* Two bits per interrupt, of which the upper one says "edge". */
 static void gicd_access_config(struct vm *vm, uint32_t offset, struct mmio *mmio)
 {
-    struct gic *gic = &vm->gic;
+    struct irqchip *gic = &vm->irqchip;
     uint32_t first = (offset - GICD_ICFGR) * 4;
     uint64_t data = mmio->data;
 
@@ -316,7 +315,7 @@ static void gicd_access_config(struct vm *vm, uint32_t offset, struct mmio *mmio
 
 static void gicd_access_router(struct vm *vm, uint32_t offset, struct mmio *mmio)
 {
-    struct gic *gic = &vm->gic;
+    struct irqchip *gic = &vm->irqchip;
     uint32_t intid = (offset - GICD_IROUTER) / 8;
 
     if (intid < GIC_SPI_FIRST || intid >= gic->intid_count) {
@@ -340,10 +339,10 @@ static void gicd_access_word(struct vm *vm, uint32_t offset, struct mmio *mmio)
     case GICD_CTLR:
         if (mmio->write)
             gicd_write_ctlr(vm, data);
-        mmio->data = vm->gic.ctlr | GICD_CTLR_ARE | GICD_CTLR_DS;
+        mmio->data = vm->irqchip.ctlr | GICD_CTLR_ARE | GICD_CTLR_DS;
         break;
     case GICD_TYPER:
-        mmio->data = vm->gic.typer;
+        mmio->data = vm->irqchip.typer;
         break;
     case GICD_IIDR:
         mmio->data = GICD_IIDR_VALUE;
