@@ -343,7 +343,7 @@ static void test_parts(void)
     paddr_t where;
 
     start(600);
-    CHECK(ptab_init(&p, 40, false, 1) == ORD_OK);
+    CHECK(ptab_init(&p, PTAB_VM, 40, 1) == ORD_OK);
     /* In pages, since address and memory differ by less than a block. */
     CHECK(parts(&p, at, to, size, true) >= size / PAGE_SIZE / PTAB_PART);
     expect_count(&p, 0, 0, size / PAGE_SIZE);
