@@ -165,8 +165,8 @@ bool boot_make_vm(struct boot *boot)
     vm->virtual_exception = arch_virtual_exception_find(boot->info);
     if (!vm->virtual_exception || !plan_tasks(boot))
         return false;
-    if (!vm_create(vm) || !arch_machine_describe(vm, &boot->start, &boot->description) || !firmware_allow(vm) ||
-        !vm_create_vcpus(vm))
+    if (!vm_create(vm) || !arch_machine_describe(vm, &boot->start, &boot->description) ||
+        !firmware_allow(vm) || !vm_create_vcpus(vm))
         return false;
     arch_irqchip_init(vm);
     if (!tasks_make(vm))

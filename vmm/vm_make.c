@@ -16,8 +16,8 @@ static void vm_list_vcpu(struct vm *vm, uint32_t core)
 {
     struct vcpu *vcpu = &vm->vcpu[vm->vcpu_count];
 
-    *vcpu = (struct vcpu){
-        .vm = vm, .index = vm->vcpu_count++, .core = core, .hwid = vm->boot->core[core].hwid};
+    *vcpu =
+        (struct vcpu){.vm = vm, .index = vm->vcpu_count++, .core = core, .hwid = vm->boot->core[core].hwid};
 }
 
 static bool vm_map_ram(struct vm *vm)

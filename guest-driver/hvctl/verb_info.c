@@ -54,8 +54,8 @@ static void print_text(const struct ord_ioc_info *info)
         const struct ord_ioc_core *core = &info->core[i];
 
         printf("%4u %-11s %8" PRIx64 " %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %7u %-6s ", i,
-               core_role(core->flags), core->hwid, core->entries, core->irqs, core->runs,
-               core->context_count, core->flags & ORD_CORE_SHARED ? "yes" : "-");
+               core_role(core->flags), core->hwid, core->entries, core->irqs, core->runs, core->context_count,
+               core->flags & ORD_CORE_SHARED ? "yes" : "-");
         if (core->tid)
             printf("%d%s\n", core->tid, core->flags & ORD_CORE_RUNNING ? ", running" : "");
         else
