@@ -129,7 +129,7 @@ def test_firmware_calls(tmp_path):
     (tmp_path / "tree.dts").write_text(SECURE)
     (tmp_path / "config.dts").write_text(GIVEN)
     load = f"loader,file={build / 'hypervisor/outrider.img'},addr=0x40200000,force-raw=on"
-    machine = ("-machine", "secure=on", "-bios", build / "tests/guest/firmware.bin", "-device", load)
+    machine = ("-machine", "secure=on,acpi=off", "-bios", build / "tests/guest/firmware.bin", "-device", load)
     command = "hvctl run -- sysmix 5 >&2 && modprobe -r hvdetach\n" + "\n".join(
         f"modprobe hvdetach_attack attack=firmware given={given} refused={refused} && modprobe -r hvdetach_attack || exit"
         for given, refused in ((0x82000010, 0x82000020), (0x8200001F, 0x8200000F), (0x82000018, 0x83000018), (0x82000010, 0xC2000010))

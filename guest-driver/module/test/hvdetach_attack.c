@@ -61,8 +61,9 @@ MODULE_PARM_DESC(flash, "page of a device that can be read as memory (QEMU virt:
 #define WAIT_MS     5000
 
 /* Page tables have all of Linux's attributes for EL0: 4 KiB pages, 48 bits or what TCR_EL1 says. */
-#define USER_PAGE  (3ul << 6 /* read, write */ | 3ul << 8 | 1ul << 10 | 1ul << 11 | 1ul << 53 | 3ul)
-#define USER_TABLE 3ul
+#define USER_PAGE      (3ul << 6 /* read only */ | 3ul << 8 | 1ul << 10 | 1ul << 11 | 1ul << 53 | 3ul)
+#define USER_READ_ONLY (1ul << 7)
+#define USER_TABLE     3ul
 
 struct victim {
 	struct ord_frame *frame;
@@ -124,7 +125,7 @@ static bool victim_init(struct victim *v, const u32 *code, size_t size)
 	for (i = 0; i < 3; i++)
 		v->table[i][0] = virt_to_phys(v->table[i + 1]) | USER_TABLE;
 	v->table[3][1] = virt_to_phys(v->code) | normal_index() << 2 | USER_PAGE;
-	v->table[3][2] = virt_to_phys(v->data) | normal_index() << 2 | USER_PAGE;
+	v->table[3][2] = virt_to_phys(v->data) | normal_index() << 2 | (USER_PAGE & ~USER_READ_ONLY);
 	v->frame->magic = ORD_FRAME_MAGIC;
 	v->frame->version = ORD_ABI_VERSION;
 	v->frame->pc = USER_CODE;
