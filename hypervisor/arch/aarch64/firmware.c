@@ -19,18 +19,29 @@ bool arch_firmware_valid(uint64_t first, uint64_t last)
     return first >> 32 == 0 && last >> 32 == 0 && ord_smccc_range_valid((uint32_t)first, (uint32_t)last);
 }
 
-bool firmware_call(struct vcpu *v, struct regs *r, uint32_t function)
+static NOINLINE void forward(struct regs *r, uint32_t function, uint64_t argument)
 {
     /* The VMM may write to the registers: what was checked is what is called. */
-    uint64_t x[SMC_REGISTERS] = {function};
+    uint64_t x[SMC_REGISTERS];
 
-    for (int i = 1; i < SMC_REGISTERS; i++)
+    x[0] = function;
+    x[1] = argument;
+    for (int i = 2; i < SMC_REGISTERS; i++)
         x[i] = READ_ONCE(r->x[i]);
-    /* Whether the firmware has a function: of those that the guest may call it is told. */
-    if (!vm_firmware_allowed(v->vm, function == SMCCC_ARCH_FEATURES ? (uint32_t)x[1] : function))
-        return false;
     smc_call(x);
     for (int i = 0; i < SMC_REGISTERS; i++)
         r->x[i] = x[i];
+}
+
+bool firmware_call(struct vcpu *v, struct regs *r, uint32_t function)
+{
+    const uint64_t argument = READ_ONCE(r->x[1]);
+
+    if (LIKELY(!v->vm->firmware_count))
+        return false;
+    /* Whether the firmware has a function: of those that the guest may call it is told. */
+    if (!vm_firmware_allowed(v->vm, function == SMCCC_ARCH_FEATURES ? (uint32_t)argument : function))
+        return false;
+    forward(r, function, argument);
     return true;
 }
