@@ -109,6 +109,8 @@ static void passed_on(void)
 {
     vm.firmware[0] = (struct firmware_range){0x82000010, 0x8200001f};
     calls = 0;
+    CHECK(!call(0x82000010, 0x82000010) && calls == 0);
+    vm.firmware_count = 1;
     CHECK(!call(0x8200000f, 0x8200000f) && !call(0x82000020, 0x82000020) && !call(0xc2000010, 0xc2000010));
     CHECK_EQUAL(calls, 0);
     /* The function is the one that was decoded, whatever is in x0 by now. */
