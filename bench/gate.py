@@ -36,8 +36,8 @@ PATHS = {
     "getppid, attached: kernel": ("syscall-rtt/attached/getppid", "begin", "kernel"),
     "getppid beside a detached thread: kernel": ("syscall-rtt/beside/getppid", "begin", "kernel"),
     # these contain the polls of an idle core until it sleeps, unless Linux's core answers before that
-    "forward of getppid: host core": ("syscall-rtt/detached-spinning/getppid", "begin", "hypervisor", "mode"),
-    "forward of a page fault: host core": ("fault-rtt/detached-spinning/first-store", "begin", "hypervisor", "mode"),
+    "forward of getppid: host core": ("syscall-rtt/detached-spinning/getppid", "begin", "hypervisor"),
+    "forward of a page fault: host core": ("fault-rtt/detached-spinning/first-store", "begin", "hypervisor"),
     # from the core's last WFI to the instruction behind the call
     "wake-up from clock_nanosleep": ("control-loop/detached/clock_nanosleep", "begin", "hypervisor", "wakes"),
     "wake-up from sleep_until()": ("control-loop/detached/sleep_until", "begin", "hypervisor", "wakes"),
