@@ -1,74 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* An entry of a trace in words. Syndromes: ARM ARM D17.2.37, ESR_EL1. */
+/* An entry of a trace in words; those of faults and exceptions are the architecture's. */
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 
-#include "aarch64/ticks.h"
 #include "tracer.h"
+#include <hvctl_arch.h>
 
-#define ESR_EC(esr)  ((esr) >> 26 & 0x3f)
-#define ESR_WNR      (1u << 6)
-#define EC_IABT_LOW  0x20
-#define EC_IABT_CUR  0x21
 #define EXPLAIN_SIZE 1024
-
-const char *event_access(const struct ord_trace_entry *entry)
-{
-    if (ESR_EC(entry->number) == EC_IABT_LOW || ESR_EC(entry->number) == EC_IABT_CUR)
-        return "execute";
-    return entry->number & ESR_WNR ? "write" : "read";
-}
-
-const char *event_exception(const struct ord_trace_entry *entry)
-{
-    switch (ESR_EC(entry->number)) {
-    case 0x00:
-        return "undefined instruction";
-    case 0x07:
-        return "FP or SIMD not available";
-    case 0x09:
-        return "pointer authentication not available";
-    case 0x0d:
-        return "branch target";
-    case 0x0e:
-        return "illegal state";
-    case 0x15:
-        return "system call with an immediate";
-    case 0x18:
-        return "system register";
-    case 0x19:
-        return "SVE not available";
-    case 0x1c:
-        return "pointer authentication failed";
-    case 0x20:
-    case 0x21:
-    case 0x24:
-    case 0x25:
-        return "memory that the VM does not have";
-    case 0x22:
-        return "misaligned program counter";
-    case 0x26:
-        return "misaligned stack pointer";
-    case 0x2c:
-        return "floating point";
-    case 0x2f:
-        return "SError";
-    case 0x30:
-    case 0x31:
-        return "hardware breakpoint";
-    case 0x32:
-    case 0x33:
-        return "single step";
-    case 0x34:
-    case 0x35:
-        return "watchpoint";
-    case 0x3c:
-        return "breakpoint instruction";
-    default:
-        return "exception";
-    }
-}
 
 void event_signal(uint32_t number, char *text, size_t size)
 {
@@ -143,7 +82,7 @@ static void event_explain(struct maps *maps, int32_t pid, const struct ord_trace
                  map_name(maps_find(maps, pid, entry->address)));
         break;
     case ORD_CAUSE_EXCEPTION:
-        snprintf(text, size, "%s (ESR 0x%" PRIx32 ")", event_exception(entry), entry->number);
+        snprintf(text, size, "%s (" ARCH_CODE " 0x%" PRIx32 ")", event_exception(entry), entry->number);
         break;
     case ORD_CAUSE_SIGNAL:
         event_signal(entry->number, signal, sizeof(signal));
@@ -211,7 +150,7 @@ json_t *event_json(struct maps *maps, int32_t pid, int32_t tid, uint64_t start,
         break;
     case ORD_CAUSE_EXCEPTION:
         json_object_set_new(root, "exception", json_string(event_exception(entry)));
-        json_object_set_new(root, "esr", hex(entry->number));
+        json_object_set_new(root, ARCH_CODE_KEY, hex(entry->number));
         break;
     case ORD_CAUSE_SIGNAL:
         event_signal(entry->number, signal, sizeof(signal));

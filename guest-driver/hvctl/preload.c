@@ -19,6 +19,7 @@
 
 #include "hvctl.h"
 #include "prefault.h"
+#include <hvctl_arch.h>
 
 static const char *mode;
 
@@ -103,7 +104,7 @@ out:
 /* Beside this program, as built, or where it is installed. */
 static bool find_library(char path[PATH_MAX])
 {
-    static const char *const places[] = {"../lib/outrider/", "../lib/aarch64-linux-gnu/outrider/", ""};
+    static const char *const places[] = {"../lib/outrider/", "../lib/" ARCH_MULTIARCH "/outrider/", ""};
     char self[PATH_MAX], *slash;
     ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
 

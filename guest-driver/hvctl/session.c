@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "aarch64/ticks.h"
 #include "tracer.h"
+#include <hvctl_arch.h>
 
 #define POLL_NS 50000000
 

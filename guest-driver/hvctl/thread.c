@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "aarch64/ticks.h"
 #include "hvctl.h"
 #include "text.h"
+#include <hvctl_arch.h>
 
 static const struct counter {
     const char *name; /* in JSON */

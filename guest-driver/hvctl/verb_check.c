@@ -15,9 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "aarch64/ticks.h"
 #include "advice.h"
 #include "tracer.h"
+#include <hvctl_arch.h>
 
 enum { OPTION_WARMUP = 0x100, OPTION_DURATION, OPTION_MARKER };
 

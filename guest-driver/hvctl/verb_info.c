@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "hvctl.h"
+#include <hvctl_arch.h>
 
 static const char *const pool_names[ORD_POOL_COUNT] = {
     [ORD_POOL_PAGE] = "page",       [ORD_POOL_TASK] = "task", [ORD_POOL_THREAD] = "thread",
@@ -48,8 +49,8 @@ static void print_text(const struct ord_ioc_info *info)
     for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
         if (info->features & features[i].bit)
             printf(", %s", features[i].text);
-    printf("\n\n%4s %-11s %8s %12s %12s %12s %7s %-6s %s\n", "CORE", "ROLE", "MPIDR", "ENTRIES", "INTERRUPTS",
-           "RUNS", "THREADS", "SHARED", "ONE OF THEM");
+    printf("\n\n%4s %-11s %8s %12s %12s %12s %7s %-6s %s\n", "CORE", "ROLE", ARCH_CORE, "ENTRIES",
+           "INTERRUPTS", "RUNS", "THREADS", "SHARED", "ONE OF THEM");
     for (uint32_t i = 0; i < info->core_count; i++) {
         const struct ord_ioc_core *core = &info->core[i];
 
@@ -70,7 +71,7 @@ static void print_text(const struct ord_ioc_info *info)
 static json_t *core_json(uint32_t number, const struct ord_ioc_core *core)
 {
     return json_pack("{s:I, s:I, s:b, s:b, s:b, s:b, s:I, s:o, s:o, s:I, s:I, s:I}", "core",
-                     (json_int_t)number, "mpidr", (json_int_t)core->hwid, "guest",
+                     (json_int_t)number, ARCH_CORE_KEY, (json_int_t)core->hwid, "guest",
                      !!(core->flags & ORD_CORE_GUEST), "host", !!(core->flags & ORD_CORE_HOST), "running",
                      !!(core->flags & ORD_CORE_RUNNING), "shared", !!(core->flags & ORD_CORE_SHARED),
                      "contexts", (json_int_t)core->context_count, "context",

@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "aarch64/ticks.h"
 #include "tracer.h"
+#include <hvctl_arch.h>
 
 /* The module keeps about a thousand events of a thread: it is looked at often enough for 20000 per second. */
 #define POLL_NS 50000000

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <detach_arch.h>
 
 #define NS_PER_SECOND 1000000000ull
 
@@ -129,40 +130,15 @@ int detach_attach_self(void)
 
 /* ---- Host calls ---- */
 
-#ifdef __aarch64__
-static long host_call(uint64_t number, uint64_t argument, uint64_t argument2, uint64_t result[3])
-{
-    register uint64_t x8 __asm__("x8") = number;
-    register uint64_t x0 __asm__("x0") = argument;
-    register uint64_t x1 __asm__("x1") = argument2;
-    register uint64_t x2 __asm__("x2") = 0;
-    register uint64_t x3 __asm__("x3") = 0;
-
-    __asm__ volatile("svc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : "r"(x8) : "memory", "cc");
-    result[0] = x1;
-    result[1] = x2;
-    result[2] = x3;
-    return (long)x0;
-}
-
 uint64_t detach_counter(void)
 {
-    uint64_t value;
-
-    __asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(value)::"memory");
-    return value;
+    return arch_counter();
 }
 
 uint64_t detach_counter_hz(void)
 {
-    uint64_t value;
-
-    __asm__("mrs %0, cntfrq_el0" : "=r"(value));
-    return value;
+    return arch_counter_hz();
 }
-#else
-#error "not ported to this architecture yet"
-#endif
 
 /*
  * To Linux a host call is a system call that it does not know: -ENOSYS. A seccomp filter may have another
