@@ -97,6 +97,7 @@ status_t detach_create(struct vm *vm, uint64_t frame, uint64_t core, uint64_t pr
         c->taken = true;
         c->frame = f;
         c->stats = (struct ord_stats){0};
+        context_publish(c);
         c->thread.prio = (uint8_t)prio;
         c->thread.state = THREAD_BLOCKED;
         f->context = c->id;

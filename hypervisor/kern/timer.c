@@ -53,11 +53,13 @@ void timer_stop(struct timer *t)
 void timer_expire(void)
 {
     struct timer_queue *q = &core_self()->timers;
+    /* Of this moment: a timer that starts itself again for a moment that soon comes is the next interrupt's. */
+    const uint64_t now = arch_counter();
     struct list *l;
 
     while ((l = q->head.next) != &q->head) {
         struct timer *t = CONTAINER_OF(l, struct timer, link);
-        if (t->expires > arch_counter()) {
+        if (t->expires > now) {
             arch_timer_set(t->expires);
             return;
         }

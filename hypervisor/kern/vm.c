@@ -94,7 +94,7 @@ status_t vm_take_guest_core(struct vm *vm, uint32_t core)
     if ((vm->guest_cores | (all_host_cores & ~vm->shared_cores)) & BIT(core)) {
         s = ORD_BUSY;
     } else {
-        all_guest_cores |= (uint32_t)BIT(core);
+        WRITE_ONCE(all_guest_cores, all_guest_cores | (uint32_t)BIT(core));
         vm->guest_cores |= (uint32_t)BIT(core);
     }
     spin_unlock(&cores_lock);
@@ -116,7 +116,8 @@ status_t vm_firmware(struct vm *vm, uint64_t first, uint64_t last)
     if (!arch_firmware_valid(first, last))
         return ORD_BAD_PARAM;
     spin_lock(&vm->lock);
-    if (vm->vcpu_count)
+    /* Nor to another VM, once a guest may run: one that has taken its VMM over must not get more by it. */
+    if (vm->vcpu_count || READ_ONCE(all_guest_cores))
         s = ORD_BAD_STATE;
     else if (vm->firmware_count == ORD_FIRMWARE_RANGES_MAX)
         s = ORD_NO_MEMORY;

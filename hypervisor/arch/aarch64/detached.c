@@ -241,9 +241,11 @@ static NOINLINE void direct_event(struct context *c, struct regs *r, uint64_t es
         context_event(c, ORD_EVENT_STAGE2, esr, far, at);
         break;
     }
-    default:
+    default: {
+        uint64_t far = sysreg_read(far_el2); /* before a pending SError may be taken */
         arch_context_save(c);
-        context_event(c, ORD_EVENT_EXCEPTION, esr, sysreg_read(far_el2), 0);
+        context_event(c, ORD_EVENT_EXCEPTION, esr, far, 0);
+    }
     }
 }
 

@@ -37,7 +37,7 @@ status_t call_mem_map(uint64_t space, uint64_t mem, uint64_t offset, uint64_t ad
 {
     for (uint64_t at = 0, part = 0;; at += part) {
         status_t s = svc(ORD_CALL_MEM_MAP, space, mem, offset + at, address + at, size - at, rights, &part);
-        if (s != ORD_OK || part >= size - at)
+        if (s != ORD_OK || !part || part >= size - at) /* 0: of a hypervisor that does all at once */
             return s;
     }
 }
@@ -46,7 +46,7 @@ status_t call_mem_unmap(uint64_t space, uint64_t address, uint64_t size)
 {
     for (uint64_t at = 0, part = 0;; at += part) {
         status_t s = svc(ORD_CALL_MEM_UNMAP, space, address + at, size - at, 0, 0, 0, &part);
-        if (s != ORD_OK || part >= size - at)
+        if (s != ORD_OK || !part || part >= size - at) /* 0: of a hypervisor that does all at once */
             return s;
     }
 }

@@ -19,9 +19,12 @@ const char *firmware_refused(uint32_t first, uint32_t last)
         return NULL;
     if ((first & ORD_SMCCC_FAST) && ORD_SMCCC_SERVICE(first) == ORD_SMCCC_STANDARD && function < 0x20)
         return "PSCI is the VMM's";
-    return "not for a guest; allowed are calls of the chip (0x82…, 0xc2…), of the board (0x83…, 0xc3…), of a "
-           "trusted OS (0xb0… to 0xbf…, 0xf0… to 0xff…, 0x02… to 0x7f…), random numbers (0x84000050 to "
-           "0x8400005f, also 0xc4…), errata (0x840000f0 to 0x840000ff) and workarounds (from 0x80000002 on)";
+    return "not for a guest; allowed are calls of the chip (0x82nnnnnn, 0xc2nnnnnn), of the board "
+           "(0x83nnnnnn, 0xc3nnnnnn), of a "
+           "trusted OS (0xb0nnnnnn to 0xbfnnnnnn, 0xf0nnnnnn to 0xffnnnnnn, 0x02nnnnnn to 0x7fnnnnnn), "
+           "random numbers (0x84000050 to "
+           "0x8400005f, also 0xc40000nn), errata (0x840000f0 to 0x840000ff) and workarounds (from 0x80000002 "
+           "on)";
 }
 
 bool firmware_allow(struct vm *vm)

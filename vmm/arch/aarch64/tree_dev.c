@@ -21,12 +21,13 @@ static status_t map_range(struct vm *vm, struct range range)
         return ORD_BAD_ADDRESS;
     rest = range_widen(range, ORD_PAGE_SIZE);
     while (range_list_gap(&vm->taken, &rest, &part)) {
+        /* Taken also if it fails: a part of it may be mapped by then. */
+        if (!range_list_add(&vm->taken, part))
+            return ORD_NO_MEMORY;
         status_t status = call_mem_map(vm->cap, ORD_CAP_DEVICES, part.base, part.base, part.size,
                                        ORD_MEM_READ | ORD_MEM_WRITE | ORD_MEM_DEVICE);
         if (status != ORD_OK)
             return status;
-        if (!range_list_add(&vm->taken, part))
-            return ORD_NO_MEMORY;
     }
     return ORD_OK;
 }
@@ -185,7 +186,7 @@ static int hide_nodes(const struct config *config, void *fdt)
 
 /*
  * Parts of a core that the hypervisor does not give to a VM: counters, profiling, trace and debug. It keeps
- * those with registers in memory (hypervisor/kern/platform.c says why); the others have no use without them.
+ * those with registers in memory (hypervisor/arch/aarch64/machine.c says why); the others have no use without them.
  */
 static bool core_device(const void *fdt, int node)
 {
