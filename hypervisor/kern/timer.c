@@ -53,7 +53,8 @@ void timer_stop(struct timer *t)
 void timer_expire(void)
 {
     struct timer_queue *q = &core_self()->timers;
-    /* Of this moment: a timer that starts itself again for a moment that soon comes is the next interrupt's. */
+    /* Of this moment: a timer that starts itself again for a moment that soon comes is the next interrupt's.
+     */
     const uint64_t now = arch_counter();
     struct list *l;
 

@@ -186,7 +186,8 @@ static int hide_nodes(const struct config *config, void *fdt)
 
 /*
  * Parts of a core that the hypervisor does not give to a VM: counters, profiling, trace and debug. It keeps
- * those with registers in memory (hypervisor/arch/aarch64/machine.c says why); the others have no use without them.
+ * those with registers in memory (hypervisor/arch/aarch64/machine.c says why); the others have no use without
+ * them.
  */
 static bool core_device(const void *fdt, int node)
 {
