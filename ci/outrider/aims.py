@@ -63,6 +63,9 @@ def boot(top, build):
     found = {}
     for name, options in (("native", ["--native", "--smp", "3"]), ("outrider", ["--smp", "4", "--host-cores", "3"])):
         found[name] = boot_instructions(top, build, *options)
+    if found["native"]:  # Linux lies where the hypervisor would
+        found["native"]["kernel"] += found["native"]["hypervisor"]
+        found["native"]["hypervisor"] = 0
     if not all(found.values()):
         return [("boot to first command", "did not boot", "<= 1.3 x native", False)]
     total = {name: sum(levels.values()) for name, levels in found.items()}

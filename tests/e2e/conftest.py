@@ -66,6 +66,10 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=[i for i in items if not _by_default(i)])
         items[:] = [i for i in items if _by_default(i)]
     for item in items:
+        # pytest compares parameters of fixtures by identity: another "6.1" would boot another guest
+        if hasattr(item, "callspec"):
+            params = item.callspec.params
+            params.update({name: sys.intern(value) for name, value in params.items() if isinstance(value, str)})
         if _group(item):
             item.add_marker(pytest.mark.xdist_group(_group(item)))
     items.sort(key=lambda i: _group(i) is None)

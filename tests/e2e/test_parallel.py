@@ -5,7 +5,7 @@ import json
 import subprocess
 
 import pytest
-from conftest import PACKAGES
+from conftest import LONG, PACKAGES
 from hvctl import Hvctl
 from machine import BUILD, TOP, run_guest
 
@@ -183,6 +183,7 @@ def measure(path, *options):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not LONG, reason="two machines: with OUTRIDER_STRESS=all")
 def test_nodes(tmp_path):
     """Two machines with a network between them, a rank on each: both are counted; a detached one's calls to the network are forwarded."""
     runs = measure(tmp_path / "mpi.json", "--nodes", "2", "--samples", "5", "--runs", "2:17")
