@@ -261,6 +261,9 @@ static void test_firmware(void)
     EXPECT(ORD_OK, THREAD_CREATE, 60, 0, 0, 0, 1, 50);
     EXPECT(ORD_OK, VCPU_CREATE, 70, 51, 60, 1, BIT(30));
     EXPECT(ORD_BAD_STATE, VM_FIRMWARE, 51, 100, 110);
+    /* Nor another VM's, once one may run. */
+    EXPECT(ORD_OK, VM_CREATE, 52, 20);
+    EXPECT(ORD_BAD_STATE, VM_FIRMWARE, 52, 100, 110);
     CHECK(!vm_firmware_allowed(vm, 100));
 }
 

@@ -107,7 +107,9 @@ static void test_create(void)
     expect_create(ORD_BAD_PARAM, good, ORD_CORE_ANY, 0);
 
     frame(0)->event = 5;
+    frame(0)->stats.syscalls = frame(0)->stats.waiting = 7;
     CHECK_EQUAL(make(0, 3), 0);
+    CHECK(!frame(0)->stats.syscalls && !frame(0)->stats.waiting);
     CHECK(frame(0)->context == 0 && frame(0)->core == 3 && frame(0)->event == ORD_EVENT_NONE);
     CHECK(vm->context_count == 1 && cores[3].contexts == 1);
     expect_create(ORD_BUSY, frame_address(2), 3, 10);

@@ -10,12 +10,17 @@
 static struct timer timer[TIMERS];
 static uint32_t fired[32], fired_count;
 static uint64_t again; /* not 0: the first timer arms itself for then */
+static bool chases;    /* it arms itself for a moment ahead, and that comes meanwhile */
 
 static void fire(struct timer *t)
 {
     CHECK(fired_count < ARRAY_SIZE(fired));
     CHECK(t->expires <= fake.counter);
     fired[fired_count++] = (uint32_t)(t - timer);
+    if (chases) {
+        timer_start(t, fake.counter + 1);
+        fake.counter += 10;
+    }
     if (t == timer && again) {
         uint64_t at = again;
         again = 0;
@@ -118,6 +123,22 @@ static void test_again(void)
     CHECK(fired_count == 1 && fired[0] == 3);
 }
 
+/* One call ends, however often the next moment comes before it has. */
+static void test_chase(void)
+{
+    start();
+    timer_start(&timer[0], 10);
+    chases = true;
+    expire(10);
+    CHECK_EQUAL(fired_count, 1);
+    expect_hardware(true, 11);
+    fired_count = 0;
+    arch_core_irqs(core_self());
+    CHECK_EQUAL(fired_count, 1);
+    chases = false;
+    timer_stop(&timer[0]);
+}
+
 /* Each core has a queue of its own. */
 static void test_cores(void)
 {
@@ -175,6 +196,7 @@ int main(void)
     test_case("order", test_order);
     test_case("stop", test_stop);
     test_case("armed again", test_again);
+    test_case("armed again and again", test_chase);
     test_case("several cores", test_cores);
     test_case("random", test_random);
     return 0;
