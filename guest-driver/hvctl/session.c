@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "tracer.h"
-#include <hvctl_arch.h>
+#include <counter.h>
 
 #define POLL_NS 50000000
 
@@ -42,7 +42,7 @@ static void session_stop(struct session *session, int32_t tid, int status, bool 
             tracer_take(&session->tracer, session->job.child, false);
         }
         if (!session->start)
-            session->start = ticks_now();
+            session->start = counter_now();
         signal = 0;
         break;
     case PTRACE_EVENT_CLONE:

@@ -5,7 +5,7 @@
 
 #include "hvctl.h"
 #include "text.h"
-#include <hvctl_arch.h>
+#include <counter.h>
 
 static const struct counter {
     const char *name; /* in JSON */
@@ -52,7 +52,7 @@ static uint64_t counter_value(const struct ord_stats *stats, size_t i)
 
 double ticks_us(uint64_t ticks)
 {
-    return (double)ticks * 1e6 / (double)ticks_frequency();
+    return (double)ticks * 1e6 / (double)counter_hz();
 }
 
 const char *thread_state_name(uint32_t state)

@@ -17,7 +17,7 @@
 
 #include "advice.h"
 #include "tracer.h"
-#include <hvctl_arch.h>
+#include <counter.h>
 
 enum { OPTION_WARMUP = 0x100, OPTION_DURATION, OPTION_MARKER };
 
@@ -113,7 +113,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static uint64_t seconds_ticks(double seconds)
 {
-    return (uint64_t)(seconds * (double)ticks_frequency());
+    return (uint64_t)(seconds * (double)counter_hz());
 }
 
 static void read_locked(struct check *check)
@@ -147,7 +147,7 @@ static void check_count(struct check *check, int32_t pid, const struct ord_trace
     const char *mapping = NULL;
     struct finding *finding = NULL;
     uint64_t from = entry->time > check->begin ? entry->time : check->begin;
-    uint64_t to = entry->cost ? entry->time + entry->cost : check->end ?: ticks_now();
+    uint64_t to = entry->cost ? entry->time + entry->cost : check->end ?: counter_now();
     uint32_t number = entry->number;
 
     if (is_fault(entry->cause)) {
@@ -258,7 +258,7 @@ static bool is_detached(const struct check *check)
 static int check_tick(struct session *session)
 {
     struct check *check = (struct check *)session;
-    uint64_t now = ticks_now();
+    uint64_t now = counter_now();
 
     maps_forget(&check->maps);
     if (check->marker < 0 && session->start && !check->begin &&
@@ -282,7 +282,7 @@ static void check_ending(struct session *session, int32_t tid)
 
     if (tid != session->job.child || check->finished || !check->begin)
         return;
-    check->end = ticks_now();
+    check->end = counter_now();
     check->finished = true;
     check->in_linux = check->launch.threads != LAUNCH_NEW;
 }

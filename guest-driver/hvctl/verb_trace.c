@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "tracer.h"
-#include <hvctl_arch.h>
+#include <counter.h>
 
 /* The module keeps about a thousand events of a thread: it is looked at often enough for 20000 per second. */
 #define POLL_NS 50000000
@@ -159,7 +159,7 @@ static int trace_running(struct arguments *arguments)
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGHUP);
     sigprocmask(SIG_BLOCK, &ends, NULL);
-    arguments->session.start = ticks_now();
+    arguments->session.start = counter_now();
     do {
         maps_forget(&arguments->maps);
         if (!trace_find(arguments))

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <counter.h>
 #include <detach_arch.h>
 
 #define NS_PER_SECOND 1000000000ull
@@ -132,12 +133,12 @@ int detach_attach_self(void)
 
 uint64_t detach_counter(void)
 {
-    return arch_counter();
+    return counter_now();
 }
 
 uint64_t detach_counter_hz(void)
 {
-    return arch_counter_hz();
+    return counter_hz();
 }
 
 /*

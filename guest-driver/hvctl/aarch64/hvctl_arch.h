@@ -5,33 +5,14 @@
  *   ARCH_CORE, _KEY    the name of a core's identity in the machine, in texts and in JSON
  *   ARCH_CODE, _KEY    the same of an exception's code
  *   ARCH_MULTIARCH     Debian's name of the architecture in library folders
- *   ticks_now()        the counter in whose ticks the module states times and costs
  */
 #ifndef HVCTL_ARCH_H
 #define HVCTL_ARCH_H
-
-#include <stdint.h>
 
 #define ARCH_CORE      "MPIDR"
 #define ARCH_CORE_KEY  "mpidr"
 #define ARCH_CODE      "ESR"
 #define ARCH_CODE_KEY  "esr"
 #define ARCH_MULTIARCH "aarch64-linux-gnu"
-
-static inline uint64_t ticks_now(void)
-{
-    uint64_t value;
-
-    __asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(value)::"memory");
-    return value;
-}
-
-static inline uint64_t ticks_frequency(void)
-{
-    uint64_t value;
-
-    __asm__("mrs %0, cntfrq_el0" : "=r"(value));
-    return value;
-}
 
 #endif

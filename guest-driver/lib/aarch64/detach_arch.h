@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What libdetach knows of its architecture: a host call, and the counter. */
+/* What libdetach knows of its architecture: how a host call is made. */
 #ifndef DETACH_ARCH_H
 #define DETACH_ARCH_H
 
@@ -20,22 +20,6 @@ static inline long host_call(uint64_t number, uint64_t argument, uint64_t argume
     result[1] = x2;
     result[2] = x3;
     return (long)x0;
-}
-
-static inline uint64_t arch_counter(void)
-{
-    uint64_t value;
-
-    __asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(value)::"memory");
-    return value;
-}
-
-static inline uint64_t arch_counter_hz(void)
-{
-    uint64_t value;
-
-    __asm__("mrs %0, cntfrq_el0" : "=r"(value));
-    return value;
 }
 
 #endif
