@@ -104,7 +104,7 @@ enum ord_call {
      * raises that interrupt whenever it is signalled. */
     ORD_CALL_VM_CHANNEL = 29,
     /* vm_firmware(vm cap, first, last): the guest may make these calls of the machine's firmware. BAD_PARAM:
-     * not for a guest (outrider/smccc.h). BAD_STATE: it has vCPUs. NO_MEMORY: ORD_FIRMWARE_RANGES_MAX. */
+     * not for a guest (outrider/smccc.h). BAD_STATE: a VM has vCPUs. NO_MEMORY: ORD_FIRMWARE_RANGES_MAX. */
     ORD_CALL_VM_FIRMWARE = 30,
     ORD_CALL_COUNT = 31,
 };
